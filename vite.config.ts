@@ -1,0 +1,17 @@
+import { resolve } from 'node:path'
+import { defineConfig } from 'vite'
+import { wgsl } from './scripts/wgsl-plugin.ts'
+
+// The demo page: `npm run dev` serves it from source, `npm run build:demo` writes a folder for any static host.
+export default defineConfig(({ command }) => {
+  const strip = command === 'build'
+  return {
+    root: 'demo',
+    base: './',
+    publicDir: resolve(import.meta.dirname, 'public'),
+    plugins: [wgsl({ strip })],
+    worker: { format: 'es', plugins: () => [wgsl({ strip })] },
+    server: { fs: { allow: [import.meta.dirname] } },
+    build: { outDir: resolve(import.meta.dirname, 'dist/demo'), emptyOutDir: true, target: 'es2023' },
+  }
+})
