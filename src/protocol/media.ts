@@ -1,0 +1,48 @@
+/**
+ * Media as they cross the thread border: what the main thread could capture without decoding, in a form that can be transferred.
+ * `uuid` names the content for the caches (vLLM's multi_modal_uuids); without it the engine hashes the content.
+ */
+export type WireImage = { uuid?: string } & (
+  | { kind: 'bitmap'; bitmap: ImageBitmap }
+  | { kind: 'frame'; frame: VideoFrame }
+  | { kind: 'rgba'; data: Uint8ClampedArray; width: number; height: number }
+  | { kind: 'blob'; blob: Blob }
+  | { kind: 'url'; url: string }
+)
+
+/** A dense array. data holds shape's product of values, row-major, as float32. */
+export interface WireTensor {
+  data: Float32Array
+  shape: number[]
+}
+
+/** Pre-computed features in place of pixels: image_embeds [tokens, hidden] (or per item) with image_grid_thw [items, 3], or the video twins. */
+export interface WireEmbeds {
+  kind: 'embeds'
+  uuid?: string
+  tensors: Record<string, WireTensor>
+}
+
+/** A clip as frames in order. */
+export interface WireVideo {
+  kind: 'frames'
+  uuid?: string
+  frames: WireImage[]
+}
+
+/** Mono or multi-channel sound at its own rate. channels: one Float32Array per channel, equal lengths. */
+export interface WireAudio {
+  kind: 'samples'
+  uuid?: string
+  channels: Float32Array[]
+  sampling_rate: number
+}
+
+/** All media of one request, each list in the order of its placeholders in the prompt. */
+export interface WireMedia {
+  image?: (WireImage | WireEmbeds)[]
+  video?: (WireVideo | WireEmbeds)[]
+  audio?: WireAudio[]
+}
+
+export type Modality = 'image' | 'video' | 'audio'
