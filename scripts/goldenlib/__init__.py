@@ -1,0 +1,1 @@
+"""Parts of the golden-reference generator; see ../make-goldens.py."""

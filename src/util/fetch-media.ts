@@ -1,0 +1,130 @@
+import { abortError, mediaError, messageOf } from './errors.ts'
+
+/** Limits of a fetch. */
+export interface FetchMediaOptions {
+  /** How errors call the item. Default 'The picture'. */
+  name?: string
+  /** Milliseconds from the call to the last byte. Default 5000. */
+  timeout?: number
+  /** Largest body in bytes. Default 25 MB. */
+  maxBytes?: number
+  signal?: AbortSignal | undefined
+}
+
+const MEGABYTE = 1_000_000
+
+/**
+ * The bytes behind an http, https, data or blob address, fetched without cookies or referrer. The limits hold while the body streams in:
+ * nothing larger is ever buffered, and a slow drip ends with the time. Content types are not asked.
+ * Errors: MediaError for other schemes, refusals (CORS), statuses, time and size; AbortError.
+ */
+export async function fetchMedia(url: string, options: FetchMediaOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  const { name = 'The picture', timeout = 5000, maxBytes = 25 * MEGABYTE, signal } = options
+  if (signal?.aborted) throw abortError()
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  if (scheme === 'data') return decodeDataUrl(url, { name, maxBytes })
+  if (scheme !== 'http' && scheme !== 'https' && scheme !== 'blob') throw mediaError(refusedScheme(name, url, scheme))
+  const limit = AbortSignal.timeout(timeout)
+  try {
+    const response = await fetch(url, {
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      ...(scheme !== 'blob' && { credentials: 'omit', referrerPolicy: 'no-referrer' }),
+    })
+    if (!response.ok) {
+      await response.body?.cancel()
+      throw mediaError(`${name} at ${shortUrl(url)}: the host answered ${response.status} ${response.statusText}`.trimEnd() + '.')
+    }
+    return await readCapped(response, maxBytes, () => mediaError(tooLarge(name, url, maxBytes)))
+  } catch (error) {
+    if (signal?.aborted) throw abortError()
+    if (error instanceof Error && error.name === 'MediaError') throw error
+    if (limit.aborted)
+      throw mediaError(`${name} at ${shortUrl(url)} did not arrive within ${timeout / 1000} s; host it elsewhere or hand it in as a Blob.`)
+    throw mediaError(unreachable(name, url, scheme, messageOf(error)), error)
+  }
+}
+
+/** An address as errors show it: data shortened, the rest cut at 120 characters. */
+export function shortUrl(url: string): string {
+  if (/^data:/i.test(url)) return `${url.slice(0, Math.min(40, url.indexOf(',') + 1 || 40))}… (${url.length} characters)`
+  return url.length > 120 ? `${url.slice(0, 120)}…` : url
+}
+
+async function readCapped(response: Response, maxBytes: number, tooLong: () => Error): Promise<Uint8Array<ArrayBuffer>> {
+  // Absent or wrong for compressed bodies: only a first hint.
+  const announced = Number(response.headers.get('content-length') ?? 0)
+  if (announced > maxBytes) {
+    await response.body?.cancel()
+    throw tooLong()
+  }
+  const reader = response.body?.getReader()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  while (reader) {
+    const { done, value } = await reader.read()
+    if (done) break
+    length += value.length
+    if (length > maxBytes) {
+      await reader.cancel()
+      throw tooLong()
+    }
+    chunks.push(value)
+  }
+  return joined(chunks, length)
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    all.set(chunk, at)
+    at += chunk.length
+  }
+  return all
+}
+
+/** The bytes of a data URL, base64 or percent-encoded. Not by fetch(), which a page's content security policy may forbid. */
+function decodeDataUrl(url: string, { name, maxBytes }: { name: string; maxBytes: number }): Uint8Array<ArrayBuffer> {
+  const comma = url.indexOf(',')
+  if (comma < 0) throw mediaError(`${name} is a data URL without a comma: ${shortUrl(url)}; the form is data:image/png;base64,….`)
+  const base64 = /;\s*base64\s*$/i.test(url.slice(0, comma))
+  const bytes = base64 ? (url.length - comma) * 0.75 : url.length - comma
+  // Percent signs make three characters of one byte.
+  if (bytes > maxBytes * (base64 ? 1 : 3)) throw mediaError(tooLarge(name, url, maxBytes))
+  const body = url.slice(comma + 1)
+  if (!base64) return percentDecode(body)
+  try {
+    const binary = atob(body.includes('%') ? decodeURIComponent(body) : body)
+    return Uint8Array.from(binary, (character) => character.charCodeAt(0))
+  } catch (error) {
+    throw mediaError(`${name} is a data URL whose base64 is damaged: ${shortUrl(url)}.`, error)
+  }
+}
+
+function percentDecode(text: string): Uint8Array<ArrayBuffer> {
+  const raw = new TextEncoder().encode(text)
+  const bytes = new Uint8Array(raw.length)
+  let length = 0
+  for (let i = 0; i < raw.length; i++) {
+    const code = raw[i] === 0x25 ? /^%[0-9a-f]{2}$/i.exec(String.fromCharCode(...raw.subarray(i, i + 3)))?.[0] : undefined
+    bytes[length++] = code ? Number.parseInt(code.slice(1), 16) : raw[i]!
+    if (code) i += 2
+  }
+  return bytes.slice(0, length)
+}
+
+const tooLarge = (name: string, url: string, maxBytes: number): string =>
+  `${name} at ${shortUrl(url)} is larger than ${maxBytes / MEGABYTE} MB, the most that is fetched; scale it down first.`
+
+function refusedScheme(name: string, url: string, scheme: string | undefined): string {
+  if (scheme === 'file') return `${name} is ${shortUrl(url)}, which a page cannot read; hand in the File, or serve the folder over http.`
+  const found = scheme ? `has the scheme ${scheme}:` : 'is not an absolute address'
+  return `${name} at ${JSON.stringify(shortUrl(url))} ${found}; allowed are http:, https:, data: and blob: URLs.`
+}
+
+function unreachable(name: string, url: string, scheme: string, reason: string): string {
+  if (scheme === 'blob')
+    return `${name} at ${shortUrl(url)} is gone; revoke object URLs only after the request, or hand in the Blob itself.`
+  const cors = 'The network failed, or the host does not let this page read it (it must send Access-Control-Allow-Origin).'
+  return `${name} at ${shortUrl(url)} could not be fetched (${reason}). ${cors} A File, Blob or data: URL needs no permission.`
+}
