@@ -1,0 +1,31 @@
+import activation from '../../shaders/lib/activation.wgsl'
+import epilogue from '../../shaders/lib/epilogue.wgsl'
+import code from '../../shaders/matmul.wgsl'
+import { defineKernel } from '../gpu/kernel.ts'
+import type { Step } from '../gpu/step.ts'
+import { epilogueConstants, epilogueParams, type LinearCall, linearBuffers } from './lib/linear-call.ts'
+import { perFormat } from './lib/weight-code.ts'
+
+const kernels = perFormat((format, weight) =>
+  defineKernel({
+    name: `matmul-${format}`,
+    code: [weight, activation, epilogue, code],
+    buffers: ['x', 'weight', 'scales', 'bias', 'residual', 'output'],
+    params: { tokens: 'u32', rows: 'u32', quads: 'u32', has_bias: 'u32', has_residual: 'u32' },
+  }),
+)
+
+/** From this many tokens on a tile is 64 × 64 instead of 32 × 32. */
+const LARGE_TILE_TOKENS = 65
+
+/** Linear layer for many tokens. 4 divides cols. */
+export function matmul(step: Step, call: LinearCall): void {
+  const { tokens, rows, cols } = call
+  const tile = tokens < LARGE_TILE_TOKENS ? 32 : 64
+  step.dispatch(kernels[call.format], {
+    buffers: linearBuffers(step, call),
+    params: { tokens, rows, quads: cols / 4, ...epilogueParams(call) },
+    constants: { ...epilogueConstants(call), ROW_THREADS: tile / 4 },
+    workgroups: [Math.ceil(rows / tile), Math.ceil(tokens / tile)],
+  })
+}

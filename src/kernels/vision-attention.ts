@@ -1,0 +1,43 @@
+import flash from '../../shaders/lib/flash-tile.wgsl'
+import code from '../../shaders/vision-attention.wgsl'
+import { defineKernel } from '../gpu/kernel.ts'
+import type { Step } from '../gpu/step.ts'
+import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
+import { expectHeadDim, flashTile } from '../util/flash-tile.ts'
+
+/** Query rows of a workgroup. */
+const ROWS = 32
+
+const kernel = defineKernel({
+  name: 'vision-attention',
+  code: [flash, code],
+  buffers: ['roped', 'qkv', 'out'],
+  params: { segment: 'u32' },
+})
+
+/**
+ * Attention in both directions within segments of `segment` rows. roped: f32 [rows, 2 · heads · headDim], q | k;
+ * qkv: f32 [rows, 3 · heads · headDim], of which v is read. Gives f32 [rows, heads · headDim].
+ * Errors: rows are not whole segments.
+ */
+export function visionAttention(
+  step: Step,
+  roped: Tensor,
+  qkv: Tensor,
+  options: { heads: number; headDim: number; segment: number },
+): Tensor {
+  const { heads, headDim, segment } = options
+  const [rows] = matrixShape('visionAttention qkv', qkv)
+  expectHeadDim(headDim)
+  expectShape('visionAttention roped', roped, [rows, 2 * heads * headDim])
+  expectShape('visionAttention qkv', qkv, [rows, 3 * heads * headDim])
+  if (rows % segment !== 0) throw new Error(`visionAttention has ${rows} rows, which are no whole segments of ${segment}`)
+  const out = step.scratch('f32', [rows, heads * headDim])
+  step.dispatch(kernel, {
+    buffers: [roped, qkv, out],
+    params: { segment },
+    constants: { HEADS: heads, HEAD_DIM: headDim, SCALE: headDim ** -0.5, ...flashTile(headDim, ROWS) },
+    workgroups: [Math.ceil(segment / ROWS), heads, rows / segment],
+  })
+  return out
+}

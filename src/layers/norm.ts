@@ -1,0 +1,39 @@
+import type { Step } from '../gpu/step.ts'
+import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
+import { layerNormKernel } from '../kernels/layer-norm.ts'
+import { foldWorkgroups } from '../kernels/lib/fold-workgroups.ts'
+import { rmsNormKernel } from '../kernels/rms-norm.ts'
+
+/** x / √(mean x² + epsilon) · weight for each row. x: f32 [tokens, width], weight: f32 [width]; 4 divides width. Result: f32 like x. */
+export function rmsNorm(step: Step, x: Tensor, weight: Tensor, epsilon: number): Tensor {
+  const [rows, width] = normShape(x, [weight])
+  const output = step.scratch('f32', [rows, width])
+  step.dispatch(rmsNormKernel, {
+    buffers: [x, weight, output],
+    params: { rows, quads: width / 4, epsilon },
+    workgroups: foldWorkgroups(rows),
+  })
+  return output
+}
+
+/**
+ * (x − mean) / √(variance + epsilon) · weight + bias for each row. x: f32 [tokens, width], weight and bias: f32 [width]; 4 divides
+ * width. Result: f32 like x.
+ */
+export function layerNorm(step: Step, x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+  const [rows, width] = normShape(x, [weight, bias])
+  const output = step.scratch('f32', [rows, width])
+  step.dispatch(layerNormKernel, {
+    buffers: [x, weight, bias, output],
+    params: { rows, quads: width / 4, epsilon },
+    workgroups: foldWorkgroups(rows),
+  })
+  return output
+}
+
+function normShape(x: Tensor, vectors: readonly Tensor[]): readonly [number, number] {
+  const [rows, width] = matrixShape('input of a norm', x)
+  if (width % 4 !== 0) throw new Error(`a norm over ${width} values, which 4 does not divide`)
+  for (const vector of vectors) expectShape('weight or bias of a norm', vector, [width])
+  return [rows, width]
+}

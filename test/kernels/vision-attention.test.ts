@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { visionAttention } from '../../src/kernels/vision-attention.ts'
+import { visionAttention as reference } from '../reference/vision-attention.ts'
+import { maxError } from '../support/compare.ts'
+import { runOnce, testGpu, upload } from '../support/gpu.ts'
+import { randomFloats } from '../support/random.ts'
+
+// As for paged-attention: f32 roundings of scores up to 4 · headDim^½ in size, which move weights by as much, relatively.
+const TOLERANCE = 4e-5
+
+const SHAPES: { rows: number; heads: number; headDim: number; segment: number }[] = [
+  { rows: 1, heads: 1, headDim: 16, segment: 1 },
+  { rows: 24, heads: 2, headDim: 16, segment: 24 },
+  { rows: 9, heads: 3, headDim: 4, segment: 3 },
+  { rows: 3 * 36, heads: 2, headDim: 64, segment: 36 },
+  { rows: 2 * 20, heads: 2, headDim: 72, segment: 20 },
+  { rows: 65, heads: 1, headDim: 96, segment: 65 },
+  { rows: 33, heads: 2, headDim: 128, segment: 33 },
+  { rows: 100, heads: 16, headDim: 80, segment: 100 },
+]
+
+describe('vision-attention', () => {
+  for (const shape of SHAPES) {
+    const { rows, heads, headDim, segment } = shape
+    it(`attends within segments of ${segment} of ${rows} rows, ${heads} heads of ${headDim}`, async () => {
+      const gpu = await testGpu()
+      const roped = randomFloats(1, rows * 2 * heads * headDim, -2, 2)
+      const qkv = randomFloats(2, rows * 3 * heads * headDim, -2, 2)
+      const [out] = await runOnce(gpu, (step) => [
+        visionAttention(
+          step,
+          upload(gpu, 'f32', [rows, 2 * heads * headDim], roped),
+          upload(gpu, 'f32', [rows, 3 * heads * headDim], qkv),
+          shape,
+        ),
+      ])
+      expect(maxError(out ?? [], reference(roped, qkv, shape))).toBeLessThan(TOLERANCE)
+    })
+  }
+
+  it('refuses rows that are no whole segments', async () => {
+    const gpu = await testGpu()
+    const work = runOnce(gpu, (step) => [
+      visionAttention(step, upload(gpu, 'f32', [5, 32], new Float32Array(160)), upload(gpu, 'f32', [5, 48], new Float32Array(240)), {
+        heads: 1,
+        headDim: 16,
+        segment: 2,
+      }),
+    ])
+    await expect(work).rejects.toThrow('5 rows')
+  })
+})
