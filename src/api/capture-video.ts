@@ -1,0 +1,72 @@
+import type { WireEmbeds, WireImage, WireVideo } from '../protocol/media.ts'
+import { invalidRequestError, mediaError } from '../util/errors.ts'
+import { captureEmbeds, isEmbeds } from './capture-embeds.ts'
+import { captureImage, isPicture } from './capture-image.ts'
+import { allCaptured, type Captured, describe, tagOf } from './captured.ts'
+import type { ClipSource, PictureSource, VideoEmbeds, VideoInput } from './media-types.ts'
+import { sampleClip } from './sample-clip.ts'
+
+const JPEG_FRAMES = /^\s*data:video\/jpeg;base64,/i
+
+/** Whether a list is one clip of frames, not a list of clips: pictures only, and no video element, which is a clip in itself. */
+export const isFrameList = (list: readonly unknown[]): boolean =>
+  list.length > 0 && list.every((item) => isPicture(item) && tagOf(item) !== 'HTMLVideoElement' && !isClipFile(item))
+
+/**
+ * Takes a clip out of what holds it, as frames in order. Errors: as captureImage; MediaError for files and addresses of clips, which
+ * this version does not read, and for sources without frames; AbortError.
+ */
+export async function captureVideo(
+  input: VideoInput,
+  at: string,
+  uuid?: string | null,
+  signal?: AbortSignal,
+): Promise<Captured<WireVideo | WireEmbeds>> {
+  if (isEmbeds(input, 'video')) return captureEmbeds(input as VideoEmbeds, at, uuid)
+  const { wire, transfer } = await captureFrames(input, at, signal)
+  return { wire: { kind: 'frames', frames: wire, ...(uuid && { uuid }) }, transfer }
+}
+
+function captureFrames(input: VideoInput, at: string, signal: AbortSignal | undefined): Promise<Captured<WireImage[]>> {
+  if (Array.isArray(input)) return captureList(input, at)
+  const tag = tagOf(input)
+  if (tag === 'String' && JPEG_FRAMES.test(input as string)) return captureList(splitJpegFrames(input as string), at)
+  if (tag === 'HTMLVideoElement') return captureClip({ source: input as HTMLVideoElement }, at, signal)
+  if (tag.includes('MediaStream'))
+    throw invalidRequestError(`${at} is a ${tag}; say for how many seconds to watch it: { source, duration: 4 }.`)
+  if (typeof input === 'object' && input !== null && 'source' in input) return captureClip(input as ClipSource, at, signal)
+  if (isPicture(input)) {
+    throw mediaError(
+      `${at} is ${describe(input)}; this version reads clips as a list of frames, a video element or { source: stream, duration }. Play the file in a video element and hand that in.`,
+    )
+  }
+  throw invalidRequestError(
+    `${at} is ${describe(input)}; a clip may be a list of frames, a video element, { source, duration } or { video_embeds }.`,
+  )
+}
+
+async function captureList(frames: readonly PictureSource[], at: string): Promise<Captured<WireImage[]>> {
+  if (frames.length === 0) throw invalidRequestError(`${at} has no frames; give at least one.`)
+  return allCaptured(frames.map((frame, i) => captureImage(frame, `${at}[${i}]`)))
+}
+
+async function captureClip(clip: ClipSource, at: string, signal: AbortSignal | undefined): Promise<Captured<WireImage[]>> {
+  const bitmaps = await sampleClip(clip, at, signal)
+  return { wire: bitmaps.map((bitmap) => ({ kind: 'bitmap', bitmap })), transfer: bitmaps }
+}
+
+const splitJpegFrames = (url: string): string[] =>
+  url
+    .slice(url.indexOf(',') + 1)
+    .split(',')
+    .map((frame) => `data:image/jpeg;base64,${frame}`)
+
+/** A Blob or address that says it is a clip. */
+function isClipFile(item: unknown): boolean {
+  const tag = tagOf(item)
+  if (tag === 'Blob' || tag === 'File') return /^video\//.test((item as Blob).type)
+  return (
+    (tag === 'String' || tag === 'URL') &&
+    (/^\s*data:video\//i.test(String(item)) || /^[^?#]*\.(mp4|m4v|mov|webm|mkv|avi|ogv)([?#]|$)/i.test(String(item)))
+  )
+}
