@@ -35,7 +35,7 @@ describe('qwen2_vl in float32 through the public API', async () => {
 
   it('gives each request its own answer when all run together', async () => {
     const outputs = await Promise.all(golden.cases.map((expected) => runCase(llm, 'qwen2_vl', expected, golden.sampling_params)))
-    outputs.forEach((output, i) => expectExact(output, golden.cases[i] as GoldenCase))
+    for (const [i, output] of outputs.entries()) expectExact(output, golden.cases[i] as GoldenCase)
   })
 
   it('gives the same answers from the prefix cache', async () => {
@@ -56,7 +56,7 @@ describe('qwen2_vl with prompts cut into small chunks', async () => {
     const cases = golden.cases.slice(0, 3)
     for (const expected of cases) expectExact(await runCase(llm, 'qwen2_vl', expected, golden.sampling_params), expected)
     const outputs = await Promise.all(cases.map((expected) => runCase(llm, 'qwen2_vl', expected, golden.sampling_params)))
-    outputs.forEach((output, i) => expectExact(output, cases[i] as GoldenCase))
+    for (const [i, output] of outputs.entries()) expectExact(output, cases[i] as GoldenCase)
   })
 })
 

@@ -2,7 +2,8 @@ import type { Gpu } from '../../src/gpu/device.ts'
 import type { Step } from '../../src/gpu/step.ts'
 import type { LinearCall } from '../../src/kernels/lib/linear-call.ts'
 import type { WeightFormat } from '../../src/layers/weights.ts'
-import { matmulReference } from '../reference/matmul.ts'
+import { type MatmulAnswer, matmulReference } from '../reference/matmul.ts'
+import { siluMulReference } from '../reference/silu-mul.ts'
 import { runOnce, upload } from './gpu.ts'
 import { packWeight } from './pack-weight.ts'
 import { randomFloats } from './random.ts'
@@ -16,11 +17,13 @@ export interface LinearCase {
   readonly cols: number
   readonly bias?: boolean
   readonly residual?: boolean
+  /** rows gates and rows ups make rows outputs. */
+  readonly gated?: boolean
   readonly activation?: LinearCall['activation']
 }
 
 export const nameOf = (c: LinearCase): string =>
-  [`${c.format}, ${c.tokens} × ${c.cols} → ${c.rows}`, c.bias && 'bias', c.activation, c.residual && 'residual'].filter(Boolean).join(', ')
+  [`${c.format}, ${c.tokens} × ${c.cols} → ${c.rows}`, c.bias && 'bias', c.activation, c.residual && 'residual', c.gated && 'gated'].filter(Boolean).join(', ')
 
 /**
  * Runs a linear kernel on random numbers and gives its largest error in units of the allowed one. Allowed are the roundings of f32:
@@ -28,19 +31,21 @@ export const nameOf = (c: LinearCase): string =>
  * either sign add up like its square root; 8 more for products, scales, bias and residual, and 16 for exp or erf where there is one.
  */
 export async function linearError(gpu: Gpu, kernel: (step: Step, call: LinearCall) => void, c: LinearCase): Promise<number> {
-  const { format, tokens, rows, cols, activation = 'none' } = c
+  const { format, tokens, rows, cols, activation = 'none', gated = false } = c
+  const weightRows = gated ? 2 * rows : rows
   const x = randomFloats(1, tokens * cols)
-  const bias = c.bias ? randomFloats(2, rows) : undefined
+  const bias = c.bias ? randomFloats(2, weightRows) : undefined
   const residual = c.residual ? randomFloats(3, tokens * rows) : undefined
-  const { weight, values: w } = packWeight(gpu, format, rows, cols, randomFloats(4, rows * cols), bias)
+  const { weight, values: w } = packWeight(gpu, format, weightRows, cols, randomFloats(4, weightRows * cols), bias)
   const inputs = { x: upload(gpu, 'f32', [tokens, cols], x), residual: residual && upload(gpu, 'f32', [tokens, rows], residual) }
   const [actual] = await runOnce(gpu, (step) => {
     const output = step.scratch('f32', [tokens, rows])
-    kernel(step, { ...weight, ...inputs, tokens, activation, output })
+    kernel(step, { ...weight, ...inputs, rows, tokens, activation, gated, output })
     return [output]
   })
-  const expected = matmulReference({ x, w, tokens, rows, cols, bias, residual, activation })
-  const roundings = Math.sqrt(cols / 4) + 8 + (activation === 'none' ? 0 : 16)
+  const product = matmulReference({ x, w, tokens, rows: weightRows, cols, bias, residual, activation })
+  const expected = gated ? gate(product, tokens, rows) : product
+  const roundings = Math.sqrt(cols / 4) + 8 + (activation === 'none' && !gated ? 0 : 16)
   let worst = 0
   expected.values.forEach((value, i) => {
     const allowed = roundings * 2 ** -24 * (expected.magnitudes[i]! + Math.abs(residual?.[i] ?? 0))
@@ -49,4 +54,16 @@ export async function linearError(gpu: Gpu, kernel: (step: Step, call: LinearCal
     if (!(error <= worst) && !Number.isNaN(worst)) worst = error
   })
   return worst
+}
+
+/** silu(gate) · up, and the magnitudes that its rounding errors are measured against: those of one factor times the other. */
+function gate({ values, magnitudes }: MatmulAnswer, tokens: number, rows: number): MatmulAnswer {
+  const out = { values: siluMulReference(values, tokens, rows, false), magnitudes: new Float64Array(tokens * rows) }
+  out.magnitudes.forEach((_, i) => {
+    const at = Math.floor(i / rows) * rows + i
+    const [gate, up] = [values[at]!, values[at + rows]!]
+    // silu is no larger than its argument and nowhere steeper than 1.1.
+    out.magnitudes[i] = 1.1 * magnitudes[at]! * Math.abs(up) + Math.abs(gate) * magnitudes[at + rows]!
+  })
+  return out
 }

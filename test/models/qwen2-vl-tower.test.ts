@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import { loadWeights } from '../../src/engine/weight-loader.ts'
+import { decodeImage } from '../../src/media/decode.ts'
+import type { RgbImage } from '../../src/media/rgb-image.ts'
+import type { HostArray, PreparedMedia } from '../../src/models/family.ts'
+import { encodePatches, mergePatches, type PatchInputs, qwen2Vl } from '../../src/models/qwen2-vl.ts'
+import { openCheckpoint } from '../../src/weights/checkpoint.ts'
+import { openSource } from '../../src/weights/source.ts'
+import { type GoldenTensor, inputUrl, readGolden } from '../support/goldens.ts'
+import { runOnce, testGpu, upload } from '../support/gpu.ts'
+
+const golden = await readGolden('qwen2_vl')
+const source = openSource(new URL('/test/goldens/qwen2_vl/checkpoint/', location.href).href, {})
+const readJson = async (path: string) => (await source.json(path)) as Record<string, unknown>
+const config = qwen2Vl.readConfig({
+  config: await readJson('config.json'),
+  generationConfig: await readJson('generation_config.json'),
+  preprocessorConfig: await readJson('preprocessor_config.json'),
+  processorConfig: undefined,
+})
+
+const picture = async (path: string): Promise<RgbImage> =>
+  decodeImage({ kind: 'url', url: new URL(inputUrl(path), location.href).href }, {})
+
+/** A case's items, prepared from its files. */
+async function prepare(name: string): Promise<PreparedMedia[]> {
+  const { multi_modal_data: media, mm_processor_kwargs: options = {} } = golden.cases.find((entry) => entry.name === name)?.request ?? {}
+  const images = Array.isArray(media?.image) ? media.image : []
+  const prepared = await Promise.all(images.map(async (path) => qwen2Vl.prepareImage(config, await picture(path), options)))
+  for (const { frames } of media?.video ?? []) prepared.push(qwen2Vl.prepareVideo(config, await Promise.all(frames.map(picture)), options))
+  return prepared
+}
+
+/** The largest difference at the golden's sampled places, and what is allowed there: 1e-4 of the tensor's rms. */
+function compare(actual: ArrayLike<number>, expected: GoldenTensor): { error: number; allowed: number } {
+  const differences = expected.indices.map((at, i) => Math.abs((actual[at] ?? Number.NaN) - (expected.values[i] ?? 0)))
+  return { error: Math.max(...differences), allowed: 1e-4 * expected.rms }
+}
+
+describe('the vision tower of qwen2_vl', async () => {
+  const gpu = await testGpu()
+  const checkpoint = await openCheckpoint(source)
+  const weights = await loadWeights(gpu, checkpoint, (reader) => qwen2Vl.readWeights(reader, config), {
+    modelType: 'qwen2_vl',
+    dtype: 'float32',
+    quantization: 'none',
+  })
+  const toTensor = ({ data, shape }: HostArray) => upload(gpu, 'f32', shape, data)
+
+  for (const name of ['image', 'two_images_interleaved', 'video_resized', 'image_then_video', 'pixel_limits_in_request']) {
+    it(`agrees with the reference before and after its merger: ${name}`, async () => {
+      const intermediates = golden.cases.find((entry) => entry.name === name)?.intermediates ?? {}
+      const counts = { image: 0, video: 0, audio: 0 }
+      for (const item of await prepare(name)) {
+        const label = `${item.kind} ${counts[item.kind]++}`
+        const inputs = Object.fromEntries(Object.entries(item.inputs).map(([key, array]) => [key, toTensor(array)]))
+        const [tower, merged] = await runOnce(gpu, (step) => {
+          const x = encodePatches(step, weights.vision, config.vision, item.grid, inputs as unknown as PatchInputs)
+          return [x, mergePatches(step, weights.vision, config.vision, x)]
+        })
+        const pixels = intermediates[`pixel_values[${label}]`] as GoldenTensor
+        expect(item.inputs['patches']?.shape).toEqual(pixels.shape)
+        expect(compare(item.inputs['patches']?.data ?? [], pixels).error).toBeLessThan(1e-5)
+        const before = compare(tower ?? [], intermediates[`vision_output[${label}]`] as GoldenTensor)
+        expect(before.error).toBeLessThan(before.allowed)
+        const after = compare(merged ?? [], intermediates[`projector_output[${label}]`] as GoldenTensor)
+        expect(after.error).toBeLessThan(after.allowed)
+      }
+    })
+  }
+})
