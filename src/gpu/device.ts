@@ -57,9 +57,15 @@ const WANTED_FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp
  */
 export async function openGpu(options: { gpu?: GPU; disabled?: readonly string[] } = {}): Promise<Gpu> {
   const gpu = options.gpu ?? globalThis.navigator?.gpu
-  if (!gpu) throw webGPUUnavailableError('This browser offers no WebGPU (navigator.gpu is missing); use a current Chrome, Edge, Safari or Firefox over https or localhost.')
+  if (!gpu)
+    throw webGPUUnavailableError(
+      'This browser offers no WebGPU (navigator.gpu is missing); use a current Chrome, Edge, Safari or Firefox over https or localhost.',
+    )
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
-  if (!adapter) throw webGPUUnavailableError('WebGPU found no adapter; check that hardware acceleration is on, or start Chromium with --enable-unsafe-webgpu --use-webgpu-adapter=swiftshader.')
+  if (!adapter)
+    throw webGPUUnavailableError(
+      'WebGPU found no adapter; check that hardware acceleration is on, or start Chromium with --enable-unsafe-webgpu --use-webgpu-adapter=swiftshader.',
+    )
   const disabled = new Set(options.disabled ?? [])
   const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature) && !disabled.has(feature))
   const device = await adapter.requestDevice({ requiredFeatures, requiredLimits: usableLimits(adapter.limits), label: 'ocellus' })
@@ -96,7 +102,9 @@ class OpenGpu implements Gpu {
   constructor(device: GPUDevice, info: GPUAdapterInfo) {
     this.device = device
     this.adapterInfo = info
-    this.software = info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|warp|software/i.test(`${info.architecture} ${info.description} ${info.vendor}`)
+    this.software =
+      info.isFallbackAdapter === true ||
+      /swiftshader|llvmpipe|lavapipe|warp|software/i.test(`${info.architecture} ${info.description} ${info.vendor}`)
     this.shaderF16 = device.features.has('shader-f16')
     this.subgroups = device.features.has('subgroups')
     this.timestamps = device.features.has('timestamp-query')
@@ -107,7 +115,8 @@ class OpenGpu implements Gpu {
     this.none = this.allocate('f32', [64], 'none')
     this.lost = new Promise((resolve) => {
       device.lost.then((info) => {
-        if (info.reason !== 'destroyed') resolve(deviceLostError(`The GPU device was lost (${info.message || info.reason || 'unknown reason'}); create the LLM again.`))
+        if (info.reason !== 'destroyed')
+          resolve(deviceLostError(`The GPU device was lost (${info.message || info.reason || 'unknown reason'}); create the LLM again.`))
       })
     })
   }
@@ -120,7 +129,9 @@ class OpenGpu implements Gpu {
 
   createBuffer(bytes: number, usage: GPUBufferUsageFlags, label: string): GPUBuffer {
     if (bytes > this.device.limits.maxBufferSize) {
-      throw modelLoadError(`${label} needs a buffer of ${bytes} bytes, but this adapter allows ${this.device.limits.maxBufferSize}; use a smaller model, quantization: 'q4', or a smaller max_model_len.`)
+      throw modelLoadError(
+        `${label} needs a buffer of ${bytes} bytes, but this adapter allows ${this.device.limits.maxBufferSize}; use a smaller model, quantization: 'q4', or a smaller max_model_len.`,
+      )
     }
     const buffer = this.device.createBuffer({ size: bytes, usage, label })
     this.#live.add(buffer)
@@ -201,7 +212,9 @@ class OpenGpu implements Gpu {
     const error = (await outOfMemory) ?? (await invalid)
     if (error) {
       const wanted = this.counters.bytes - before
-      throw modelLoadError(`Out of GPU memory: ${what} needs ${wanted} bytes more beside ${before} in use (${error.message}); use a smaller model, quantization: 'q4', or a smaller max_model_len.`)
+      throw modelLoadError(
+        `Out of GPU memory: ${what} needs ${wanted} bytes more beside ${before} in use (${error.message}); use a smaller model, quantization: 'q4', or a smaller max_model_len.`,
+      )
     }
     return await result
   }

@@ -88,8 +88,13 @@ function checkCall(kernel: Kernel, call: DispatchCall): void {
   if (call.buffers.length !== kernel.buffers.length) {
     throw new Error(`${kernel.name} got ${call.buffers.length} tensors for [${kernel.buffers}]`)
   }
-  const given = Object.keys(call.params ?? {}).sort().join()
-  const wanted = kernel.paramList.map(([name]) => name).sort().join()
+  const given = Object.keys(call.params ?? {})
+    .sort()
+    .join()
+  const wanted = kernel.paramList
+    .map(([name]) => name)
+    .sort()
+    .join()
   if (given !== wanted) throw new Error(`${kernel.name} got params [${given}], expected [${wanted}]`)
   call.buffers.forEach((tensor, i) => {
     const clash = call.buffers.some((other, j) => i !== j && other.storage === tensor.storage && (kernel.writable[i] || kernel.writable[j]))
@@ -129,7 +134,10 @@ function buildProgram(gpu: Gpu, recorder: Recorder, pipelines: readonly Pipeline
     const uniform = gpu.createBuffer(withParams.length * PARAMS_STRIDE, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, 'params')
     owned.push(uniform)
     gpu.write(uniform, 0, packParams(withParams))
-    paramsGroup = device.createBindGroup({ layout: gpu.paramsLayout, entries: [{ binding: 0, resource: { buffer: uniform, size: PARAMS_STRIDE } }] })
+    paramsGroup = device.createBindGroup({
+      layout: gpu.paramsLayout,
+      entries: [{ binding: 0, resource: { buffer: uniform, size: PARAMS_STRIDE } }],
+    })
     gpu.counters.bindGroups++
   }
   let block = 0

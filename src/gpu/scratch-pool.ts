@@ -23,6 +23,7 @@ function roundUp(bytes: number): number {
   return Math.ceil(bytes / step) * step
 }
 
+/** An empty pool; it grows as programs are recorded and shrinks only in destroy(). */
 export function createScratchPool(gpu: Gpu): ScratchPool {
   const buffers: GPUBuffer[] = []
   return {

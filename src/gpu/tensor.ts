@@ -43,6 +43,7 @@ export function expectShape(name: string, tensor: Tensor, shape: readonly number
 /** Rows and columns of a matrix. Errors: not two axes. */
 export function matrixShape(name: string, tensor: Tensor): readonly [number, number] {
   const [rows, cols] = tensor.shape
-  if (tensor.shape.length !== 2 || rows === undefined || cols === undefined) throw new Error(`${name} has shape [${tensor.shape}], expected two axes`)
+  if (tensor.shape.length !== 2 || rows === undefined || cols === undefined)
+    throw new Error(`${name} has shape [${tensor.shape}], expected two axes`)
   return [rows, cols]
 }

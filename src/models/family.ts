@@ -11,6 +11,7 @@ export interface ModelFiles {
   readonly config: Readonly<Record<string, unknown>>
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined
   readonly preprocessorConfig: Readonly<Record<string, unknown>> | undefined
+  readonly videoPreprocessorConfig: Readonly<Record<string, unknown>> | undefined
   readonly processorConfig: Readonly<Record<string, unknown>> | undefined
 }
 

@@ -50,6 +50,8 @@ export interface Qwen2VlConfig {
   readonly endTokens: readonly number[]
   readonly vision: VisionConfig
   readonly pixels: PixelConfig
+  /** The same for a clip's frames: video_preprocessor_config.json where there is one, as newer transformers write it. */
+  readonly framePixels: PixelConfig
 }
 
 /** OpenAI CLIP's channel means and deviations, the family's default. */
@@ -73,6 +75,7 @@ export function readQwen2VlConfig(files: ModelFiles): Qwen2VlConfig {
   const headDim = text.integer('head_dim', { fallback: hidden / heads })
   if (heads % kvHeads !== 0) throw modelLoadError(`config.json: ${heads} attention heads cannot share ${kvHeads} key-value heads evenly.`)
   const rope = text.has('rope_parameters') ? text.nested('rope_parameters') : text.nested('rope_scaling')
+  const pixels = readPixelConfig('preprocessor_config.json', files.preprocessorConfig)
   return {
     hidden,
     heads,
@@ -90,7 +93,8 @@ export function readQwen2VlConfig(files: ModelFiles): Qwen2VlConfig {
     videoToken: top.integer('video_token_id', { fallback: 151656 }),
     endTokens: readEndTokens(files, text),
     vision: readVisionConfig(top.nested('vision_config'), hidden),
-    pixels: readPixelConfig(files),
+    pixels,
+    framePixels: files.videoPreprocessorConfig ? readPixelConfig('video_preprocessor_config.json', files.videoPreprocessorConfig) : pixels,
   }
 }
 
@@ -143,8 +147,8 @@ function readActivation(name: string): VisionConfig['activation'] {
   throw modelLoadError(`config.json: vision_config.hidden_act is "${name}"; supported are quick_gelu, gelu and silu.`)
 }
 
-function readPixelConfig(files: ModelFiles): PixelConfig {
-  const reader = configReader('preprocessor_config.json', files.preprocessorConfig)
+function readPixelConfig(file: string, json: ModelFiles['preprocessorConfig']): PixelConfig {
+  const reader = configReader(file, json)
   const size = reader.nested('size')
   return {
     minPixels: reader.integer('min_pixels', { fallback: size.integer('shortest_edge', { fallback: DEFAULT_MIN_PIXELS }) }),

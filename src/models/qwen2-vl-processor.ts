@@ -4,7 +4,7 @@ import type { RgbImage } from '../media/rgb-image.ts'
 import { invalidRequestError } from '../util/errors.ts'
 import { inverseFrequencies } from '../util/rope-table.ts'
 import type { Encode, ExpandedPrompt, HostArray, MediaKind, MediaSpan, PreparedByKind, PreparedMedia, PromptPositions } from './family.ts'
-import type { Qwen2VlConfig, VisionConfig } from './qwen2-vl-config.ts'
+import type { PixelConfig, Qwen2VlConfig, VisionConfig } from './qwen2-vl-config.ts'
 
 type Options = Readonly<Record<string, unknown>>
 
@@ -12,15 +12,15 @@ type Options = Readonly<Record<string, unknown>>
 const VISION_ROPE_THETA = 10000
 
 /** Pixel limits of a request: mm_processor_kwargs over preprocessor_config.json. */
-function pixelLimits(config: Qwen2VlConfig, options: Options): { minPixels: number; maxPixels: number } {
+function pixelLimits(pixels: PixelConfig, options: Options): { minPixels: number; maxPixels: number } {
   const size = (options['size'] ?? {}) as Options
   const read = (key: string, value: unknown, fallback: number): number => {
     if (value === undefined) return fallback
     if (Number.isSafeInteger(value) && (value as number) > 0) return value as number
     throw invalidRequestError(`mm_processor_kwargs.${key} is ${JSON.stringify(value)}; it must be a whole number of pixels above zero.`)
   }
-  const minPixels = read('min_pixels', options['min_pixels'] ?? size['shortest_edge'], config.pixels.minPixels)
-  const maxPixels = read('max_pixels', options['max_pixels'] ?? size['longest_edge'], config.pixels.maxPixels)
+  const minPixels = read('min_pixels', options['min_pixels'] ?? size['shortest_edge'], pixels.minPixels)
+  const maxPixels = read('max_pixels', options['max_pixels'] ?? size['longest_edge'], pixels.maxPixels)
   if (minPixels > maxPixels) throw invalidRequestError(`mm_processor_kwargs: min_pixels ${minPixels} is above max_pixels ${maxPixels}.`)
   return { minPixels, maxPixels }
 }
@@ -42,9 +42,10 @@ function prepareFrames(kind: MediaKind, config: Qwen2VlConfig, frames: readonly 
       `The frames of a video must be of one size; got ${first.width}×${first.height} and ${odd.width}×${odd.height}.`,
     )
   }
-  const { vision, pixels } = config
+  const { vision } = config
+  const pixels = kind === 'video' ? config.framePixels : config.pixels
   const factor = vision.patchSize * vision.mergeSize
-  const target = smartResize(first.height, first.width, { factor, ...pixelLimits(config, options) })
+  const target = smartResize(first.height, first.width, { factor, ...pixelLimits(pixels, options) })
   const resized = frames.map((frame) => resizeRgb(frame, target.width, target.height, 'bicubic'))
   const { patchSize, mergeSize, temporalPatchSize } = vision
   const patches = patchify(resized, { patchSize, mergeSize, temporalPatchSize, mean: pixels.mean, std: pixels.std })

@@ -2,7 +2,9 @@ import type { ChatOptions, WireMessage } from './chat.ts'
 import type { Modality, WireMedia } from './media.ts'
 import type { SamplingParams } from './sampling.ts'
 
+/** Storage of weights and KV cache; 'auto' is float16. */
 export type DTypeOption = 'auto' | 'float16' | 'float32'
+/** Weight format of the language model's matrices: 32 columns share a scale in q8 and q4. */
 export type QuantizationOption = 'none' | 'q8' | 'q4'
 
 /** Engine options, vLLM's names. Everything can cross a thread. */
@@ -42,10 +44,7 @@ export interface EngineOptions {
 }
 
 /** A prompt in its three forms. */
-export type WirePrompt =
-  | { prompt: string }
-  | { prompt_token_ids: number[] }
-  | { messages: WireMessage[]; chat: ChatOptions }
+export type WirePrompt = { prompt: string } | { prompt_token_ids: number[] } | { messages: WireMessage[]; chat: ChatOptions }
 
 /** One request as it reaches the engine. */
 export interface EngineRequest {

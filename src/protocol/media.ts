@@ -45,4 +45,5 @@ export interface WireMedia {
   audio?: WireAudio[]
 }
 
+/** Kinds of media, as vLLM names them. */
 export type Modality = 'image' | 'video' | 'audio'

@@ -9,6 +9,7 @@ export interface Logprob {
 /** Log-probabilities at one position, by token id: the likeliest ones and the token that stands there. */
 export type LogprobsAt = Record<number, Logprob>
 
+/** Why a continuation ended: an end token or stop, the token limit, or an abort. */
 export type FinishReason = 'stop' | 'length' | 'abort'
 
 /** One of a request's n continuations (vLLM's CompletionOutput). */

@@ -40,6 +40,7 @@ export interface ErrorEvent {
   message: string
 }
 
+/** Ends the request; posted to the engine on the request's port. */
 export interface AbortMessage {
   type: 'abort'
 }

@@ -106,7 +106,9 @@ describe('recordProgram', () => {
     const gpu = await testGpu()
     const broken = defineKernel({
       name: 'test-broken',
-      code: ['@group(0) @binding(0) var<storage, read_write> out: array<f32>;\n@compute @workgroup_size(1) fn main() { out[0] = nonsense; }'],
+      code: [
+        '@group(0) @binding(0) var<storage, read_write> out: array<f32>;\n@compute @workgroup_size(1) fn main() { out[0] = nonsense; }',
+      ],
       buffers: ['out'],
     })
     const record = recordProgram(gpu, createScratchPool(gpu), (step) => {
@@ -121,7 +123,9 @@ describe('guardAllocations', () => {
   it('refuses a buffer above the limit with the numbers, and goes on working', async () => {
     const gpu = await testGpu()
     const elements = gpu.device.limits.maxBufferSize / 4 + 64
-    await expect(gpu.guardAllocations('the test', () => gpu.allocate('f32', [elements], 'too big'))).rejects.toThrow(/too big needs a buffer of \d+ bytes/)
+    await expect(gpu.guardAllocations('the test', () => gpu.allocate('f32', [elements], 'too big'))).rejects.toThrow(
+      /too big needs a buffer of \d+ bytes/,
+    )
     const small = await gpu.guardAllocations('the test', () => upload(gpu, 'f32', [1], [4]))
     expect(Array.from(await download(gpu, small))).toEqual([4])
   })

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LLM, type RequestOutput } from '../../src/index.ts'
 import { firmSteps, type GoldenCase, logprobError, readGolden, runCase } from '../support/goldens.ts'
 
@@ -23,8 +23,11 @@ function expectExact(output: RequestOutput, expected: GoldenCase): void {
   expect(logprobError(prompt, expected.prompt_logprobs.top_ids, expected.prompt_logprobs.top_logprobs)).toBeLessThan(2e-3)
 }
 
-describe('qwen2_vl in float32 through the public API', async () => {
-  const llm = await open({ dtype: 'float32' })
+describe('qwen2_vl in float32 through the public API', () => {
+  let llm: LLM
+  beforeAll(async () => {
+    llm = await open({ dtype: 'float32' })
+  })
   afterAll(() => llm.dispose())
 
   for (const expected of golden.cases) {
@@ -48,8 +51,11 @@ describe('qwen2_vl in float32 through the public API', async () => {
   })
 })
 
-describe('qwen2_vl with prompts cut into small chunks', async () => {
-  const llm = await open({ dtype: 'float32', max_num_batched_tokens: 24, enable_prefix_caching: false })
+describe('qwen2_vl with prompts cut into small chunks', () => {
+  let llm: LLM
+  beforeAll(async () => {
+    llm = await open({ dtype: 'float32', max_num_batched_tokens: 24, enable_prefix_caching: false })
+  })
   afterAll(() => llm.dispose())
 
   it('gives the same answers, one by one and together', async () => {
@@ -60,8 +66,11 @@ describe('qwen2_vl with prompts cut into small chunks', async () => {
   })
 })
 
-describe('qwen2_vl in float16', async () => {
-  const llm = await open({ dtype: 'float16' })
+describe('qwen2_vl in float16', () => {
+  let llm: LLM
+  beforeAll(async () => {
+    llm = await open({ dtype: 'float16' })
+  })
   afterAll(() => llm.dispose())
 
   for (const expected of golden.cases) {

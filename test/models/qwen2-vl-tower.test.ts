@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { loadWeights } from '../../src/engine/weight-loader.ts'
+import type { Gpu } from '../../src/gpu/device.ts'
+import type { WeightReader } from '../../src/layers/weights.ts'
 import { decodeImage } from '../../src/media/decode.ts'
 import type { RgbImage } from '../../src/media/rgb-image.ts'
 import type { HostArray, PreparedMedia } from '../../src/models/family.ts'
-import { encodePatches, mergePatches, type PatchInputs, qwen2Vl } from '../../src/models/qwen2-vl.ts'
+import { encodePatches, mergePatches, type PatchInputs, type Qwen2VlWeights, qwen2Vl } from '../../src/models/qwen2-vl.ts'
 import { openCheckpoint } from '../../src/weights/checkpoint.ts'
 import { openSource } from '../../src/weights/source.ts'
 import { type GoldenTensor, inputUrl, readGolden } from '../support/goldens.ts'
@@ -16,6 +18,7 @@ const config = qwen2Vl.readConfig({
   config: await readJson('config.json'),
   generationConfig: await readJson('generation_config.json'),
   preprocessorConfig: await readJson('preprocessor_config.json'),
+  videoPreprocessorConfig: undefined,
   processorConfig: undefined,
 })
 
@@ -37,13 +40,17 @@ function compare(actual: ArrayLike<number>, expected: GoldenTensor): { error: nu
   return { error: Math.max(...differences), allowed: 1e-4 * expected.rms }
 }
 
-describe('the vision tower of qwen2_vl', async () => {
-  const gpu = await testGpu()
-  const checkpoint = await openCheckpoint(source)
-  const weights = await loadWeights(gpu, checkpoint, (reader) => qwen2Vl.readWeights(reader, config), {
-    modelType: 'qwen2_vl',
-    dtype: 'float32',
-    quantization: 'none',
+describe('the vision tower of qwen2_vl', () => {
+  let gpu: Gpu
+  let weights: Qwen2VlWeights
+  beforeAll(async () => {
+    gpu = await testGpu()
+    const declare = (reader: WeightReader): Qwen2VlWeights => qwen2Vl.readWeights(reader, config)
+    weights = await loadWeights(gpu, await openCheckpoint(source), declare, {
+      modelType: 'qwen2_vl',
+      dtype: 'float32',
+      quantization: 'none',
+    })
   })
   const toTensor = ({ data, shape }: HostArray) => upload(gpu, 'f32', shape, data)
 

@@ -24,6 +24,7 @@ const read = (config: object, others: object = {}) =>
     config: { ...config },
     generationConfig: undefined,
     preprocessorConfig: undefined,
+    videoPreprocessorConfig: undefined,
     processorConfig: undefined,
     ...others,
   })
@@ -44,6 +45,14 @@ describe('readQwen2VlConfig', () => {
     expect(read(flat, old).pixels).toMatchObject({ minPixels: 784, maxPixels: 2007040 })
     const recent = { preprocessorConfig: { size: { shortest_edge: 784, longest_edge: 2007040 } } }
     expect(read(flat, recent).pixels).toMatchObject({ minPixels: 784, maxPixels: 2007040 })
+  })
+
+  it('gives clips limits of their own where there is a file for them', () => {
+    const images = { preprocessorConfig: { min_pixels: 784, max_pixels: 200704 } }
+    expect(read(flat, images).framePixels).toEqual(read(flat, images).pixels)
+    const both = { ...images, videoPreprocessorConfig: { max_pixels: 28224 } }
+    expect(read(flat, both).framePixels.maxPixels).toBe(28224)
+    expect(read(flat, both).pixels.maxPixels).toBe(200704)
   })
 
   it('prefers generation_config.json for the end tokens', () => {

@@ -18,6 +18,7 @@ const config = readQwen2VlConfig({
   config: readJson('checkpoint/config.json'),
   generationConfig: readJson('checkpoint/generation_config.json'),
   preprocessorConfig: readJson('checkpoint/preprocessor_config.json'),
+  videoPreprocessorConfig: undefined,
   processorConfig: undefined,
 })
 const cases = readJson('expected.json').cases as GoldenCase[]

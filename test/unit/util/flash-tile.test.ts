@@ -5,13 +5,13 @@ describe('flashTile', () => {
   for (const rows of [16, 32]) {
     it(`stays within 16 KiB for every head size with ${rows} rows, and leaves room for keys, queries and weights`, () => {
       for (let headDim = 4; headDim <= 128; headDim += 4) {
-        const { CHUNK, STAGED } = flashTile(headDim, rows)
-        const keys = headDim / 2
-        // Two vec4s of statistics per four rows stand beside what is staged.
+        const { CHUNK, QUERY_STRIDE, QUERIES, STAGED } = flashTile(headDim, rows)
+        const keys = 4 * Math.ceil(headDim / 8)
         expect((STAGED + rows / 2) * 16).toBeLessThanOrEqual(16384)
-        expect(STAGED).toBeGreaterThanOrEqual(keys * (CHUNK | 1) + rows * CHUNK)
-        expect(STAGED).toBeGreaterThanOrEqual(keys * ((rows / 4) | 1))
-        expect(CHUNK).toBeLessThanOrEqual(headDim / 4)
+        expect(QUERIES).toBeGreaterThanOrEqual(keys * (CHUNK | 1))
+        expect(QUERIES).toBeGreaterThanOrEqual(keys * ((rows / 4) | 1))
+        expect(STAGED).toBe(QUERIES + rows * QUERY_STRIDE)
+        expect([CHUNK, headDim / 4]).toContain(QUERY_STRIDE)
       }
     })
   }

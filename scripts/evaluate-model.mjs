@@ -1,0 +1,86 @@
+// Asks a model the questions of an evaluation set through the command line's batch runner, and prints how many answers are right:
+//   node scripts/evaluate-model.mjs FOLDER [--model M] [--limit N] [--out FILE] [-- FLAGS FOR run-batch …]
+// FOLDER holds questions.jsonl (scripts/train/make_eval.py): one {id, row, images | frames, question, answer} a line, pictures beside it.
+// An answer is right if it is the expected one to the letter. --limit takes the first N questions of each row.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+
+/** @typedef {{ id: string, row: string, images?: string[], frames?: string[], question: string, answer: string }} Question */
+
+const ROOT = resolve(import.meta.dirname, '..')
+const split = process.argv.indexOf('--')
+const own = process.argv.slice(2, split < 0 ? undefined : split)
+const passed = split < 0 ? [] : process.argv.slice(split + 1)
+const { values, positionals } = parseArgs({
+  args: own,
+  allowPositionals: true,
+  options: { model: { type: 'string' }, limit: { type: 'string' }, out: { type: 'string' } },
+})
+const folder = resolve(positionals[0] ?? '.')
+
+/** @param {string} file @returns {any[]} */
+const readLines = (file) =>
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => JSON.parse(line))
+
+/** @type {Question[]} */
+const all = readLines(join(folder, 'questions.jsonl'))
+const rows = [...new Set(all.map((question) => question.row))]
+const limit = values.limit ? Number(values.limit) : Number.POSITIVE_INFINITY
+const questions = rows.flatMap((row) => all.filter((question) => question.row === row).slice(0, limit))
+
+/** @param {string} file */
+const url = (file) => pathToFileURL(join(folder, file)).href
+
+/** @param {Question} question */
+function batchLine({ id, images = [], frames, question }) {
+  const media = frames
+    ? [{ type: 'video', video: frames.map(url) }]
+    : images.map((file) => ({ type: 'image_url', image_url: { url: url(file) } }))
+  const content = [...media, { type: 'text', text: question }]
+  const body = { messages: [{ role: 'user', content }], temperature: 0, max_tokens: 96 }
+  return JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/chat/completions', body })
+}
+
+const work = mkdtempSync(join(tmpdir(), 'ocellus-evaluation-'))
+const input = join(work, 'in.jsonl')
+const output = values.out ?? join(work, 'out.jsonl')
+writeFileSync(input, `${questions.map(batchLine).join('\n')}\n`)
+const args = [
+  'run-batch',
+  '-i',
+  input,
+  '-o',
+  output,
+  '--allowed-local-media-path',
+  folder,
+  ...(values.model ? ['--model', values.model] : []),
+  ...passed,
+]
+const started = Date.now()
+const run = spawnSync(process.execPath, [join(ROOT, 'dist/cli.js'), ...args], { stdio: 'inherit' })
+if (run.status !== 0) process.exit(run.status ?? 1)
+const seconds = (Date.now() - started) / 1000
+
+const answers = new Map(readLines(output).map((line) => [line.custom_id, line]))
+/** @param {Question} question */
+const answerOf = (question) => answers.get(question.id)?.response?.body?.choices?.[0]?.message?.content
+console.log('| row | questions | right |\n|---|---|---|')
+for (const row of rows) {
+  const asked = questions.filter((question) => question.row === row)
+  const right = asked.filter((question) => answerOf(question) === question.answer).length
+  console.log(`| ${row} | ${asked.length} | ${((100 * right) / asked.length).toFixed(1)} % |`)
+}
+const missing = questions.filter((question) => typeof answerOf(question) !== 'string').length
+console.log(`\n${questions.length} questions in ${seconds.toFixed(0)} s; ${missing} without an answer. Answers: ${output}`)
+for (const question of questions.filter((question) => answerOf(question) !== question.answer).slice(0, 30)) {
+  console.log(
+    `${question.id} ${question.row}: ${JSON.stringify(question.question)} → ${JSON.stringify(answerOf(question))}, expected ${JSON.stringify(question.answer)}`,
+  )
+}
