@@ -105,10 +105,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     queries[i] = roped[(token * (HEADS + KV_HEADS) + head) * COLUMNS + i % COLUMNS] * SCALE;
   }
   let half = thread % 2u;
+  if (thread < 2u) { tops[half] = vec4<f32>(HIDDEN); }
   let team = thread / COLUMNS;
   var low = mat4x4<f32>();
   var high = mat4x4<f32>();
-  var top = vec4<f32>(HIDDEN);
   var sum = vec4<f32>();
   for (var start = begin; start < end; start += TILE) {
     workgroupBarrier();
@@ -119,13 +119,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       scores[thread] = select(vec4<f32>(HIDDEN), score, start + thread / 2u < end);
     }
     workgroupBarrier();
-    if (thread < 2u * TILE) {
-      let before = top;
+    if (thread < 2u) {
+      var top = tops[half];
       for (var i = half; i < 2u * TILE; i += 2u) { top = max(top, scores[i]); }
-      let weight = exp(scores[thread] - top);
+      shrink[half] = exp(tops[half] - top);
+      tops[half] = top;
+    }
+    workgroupBarrier();
+    if (thread < 2u * TILE) {
+      let weight = exp(scores[thread] - tops[half]);
       weights[thread] = weight;
-      sum = sum * exp(before - top) + weight;
-      if (thread < 2u) { shrink[half] = exp(before - top); }
+      sum = sum * shrink[half] + weight;
     }
     workgroupBarrier();
     if (team < TEAMS) {
@@ -145,7 +149,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var total = vec4<f32>();
     for (var i = half; i < 2u * TILE; i += 2u) { total += scores[i]; }
     sums[half] = total;
-    tops[half] = top;
   }
   store_partials(thread, low[0], low[1], 0u, first);
   if (GROUP > 2u) { store_partials(thread, low[2], low[3], 2u, first); }

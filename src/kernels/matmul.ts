@@ -3,7 +3,7 @@ import epilogue from '../../shaders/lib/epilogue.wgsl'
 import code from '../../shaders/matmul.wgsl'
 import { defineKernel } from '../gpu/kernel.ts'
 import type { Step } from '../gpu/step.ts'
-import { epilogueConstants, epilogueParams, type LinearCall, linearBuffers } from './lib/linear-call.ts'
+import { epilogueConstants, epilogueParams, type LinearCall } from './lib/linear-call.ts'
 import { perFormat } from './lib/weight-code.ts'
 
 const kernels = perFormat((format, weight) =>
@@ -15,15 +15,16 @@ const kernels = perFormat((format, weight) =>
   }),
 )
 
-/** From this many tokens on a tile is 64 × 64 instead of 32 × 32. */
-const LARGE_TILE_TOKENS = 65
+/** Most tokens for which a tile is 32 × 32, not 64 × 64: fewer tiles than that would leave parts of a large GPU idle. */
+const SMALL_TILE_TOKENS = 128
 
 /** Linear layer for many tokens. 4 divides cols. */
 export function matmul(step: Step, call: LinearCall): void {
-  const { tokens, rows, cols } = call
-  const tile = tokens < LARGE_TILE_TOKENS ? 32 : 64
+  const { x, tokens, rows, cols, data, scales, bias, residual, output } = call
+  const tile = tokens <= SMALL_TILE_TOKENS ? 32 : 64
+  const { none } = step
   step.dispatch(kernels[call.format], {
-    buffers: linearBuffers(step, call),
+    buffers: [x, data, scales ?? none, bias ?? none, residual ?? none, output],
     params: { tokens, rows, quads: cols / 4, ...epilogueParams(call) },
     constants: { ...epilogueConstants(call), ROW_THREADS: tile / 4 },
     workgroups: [Math.ceil(rows / tile), Math.ceil(tokens / tile)],

@@ -1,10 +1,9 @@
 import type { Step } from '../gpu/step.ts'
 import type { Tensor } from '../gpu/tensor.ts'
-import { siluMul } from '../kernels/silu-mul.ts'
 import { selfAttention } from '../layers/attention.ts'
 import type { Batch } from '../layers/batch.ts'
 import { embed, selectRows } from '../layers/embedding.ts'
-import { linear } from '../layers/linear.ts'
+import { gatedLinear, linear } from '../layers/linear.ts'
 import { layerNorm, rmsNorm } from '../layers/norm.ts'
 import { visionAttention } from '../layers/vision-attention.ts'
 import type { WeightReader } from '../layers/weights.ts'
@@ -127,8 +126,8 @@ function forward(step: Step, w: Qwen2VlWeights, c: Qwen2VlConfig, batch: Batch, 
     if (!kv) throw new Error(`the batch has no KV pages for layer ${i}`)
     const qkv = linear(step, rmsNorm(step, x, layer.inputNorm, c.rmsNormEps), layer.qkv)
     x = linear(step, selfAttention(step, qkv, kv, batch, rope), layer.o, { residual: x })
-    const gateUp = linear(step, rmsNorm(step, x, layer.postNorm, c.rmsNormEps), layer.gateUp)
-    x = linear(step, siluMul(step, gateUp), layer.down, { residual: x })
+    const gated = gatedLinear(step, rmsNorm(step, x, layer.postNorm, c.rmsNormEps), layer.gateUp)
+    x = linear(step, gated, layer.down, { residual: x })
   })
   return linear(step, rmsNorm(step, selectRows(step, x, batch.sampleIndex), w.norm, c.rmsNormEps), w.head)
 }

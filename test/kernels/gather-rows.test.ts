@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Batch, NO_MEDIA_ROW } from '../../src/layers/batch.ts'
 import { embed } from '../../src/layers/embedding.ts'
+import { convertRows } from '../../src/weights/convert.ts'
 import { gatherRowsReference } from '../reference/gather-rows.ts'
 import { maxError } from '../support/compare.ts'
 import { runOnce, testGpu, upload } from '../support/gpu.ts'
@@ -36,6 +37,30 @@ describe('gather-rows', () => {
         expect(maxError(actual, expected)).toBe(0)
       })
     }
+  }
+
+  // Half a step of the format, of the largest value of its group: 11 bits, 127 steps; 4 bits with clipped ends are within a fifth.
+  for (const [format, share] of [
+    ['f16', 2 ** -11],
+    ['q8', 0.51 / 127],
+    ['q4', 0.2],
+  ] as const) {
+    it(`reads the ${format} table that the loader writes`, async () => {
+      const gpu = await testGpu()
+      const [rows, cols] = [6, 64]
+      const source = randomFloats(1, rows * cols)
+      const { data, scales } = convertRows(new Uint8Array(source.buffer), 'F32', cols, format)
+      const words = (bytes: Uint8Array<ArrayBuffer>) => upload(gpu, 'u32', [bytes.length / 4], new Uint32Array(bytes.buffer))
+      const table = { format, rows, cols, data: words(data), scales: scales && words(scales), bias: undefined }
+      const batch = {
+        tokens: rows,
+        tokenIds: upload(gpu, 'u32', [rows], [0, 1, 2, 3, 4, 5]),
+        mediaRows: upload(gpu, 'u32', [rows], new Array(rows).fill(NONE)),
+        media: upload(gpu, 'f32', [1, cols], new Float32Array(cols)),
+      }
+      const [actual = []] = await runOnce(gpu, (step) => [embed(step, table, batch as unknown as Batch)])
+      expect(maxError(actual, source)).toBeLessThan(share)
+    })
   }
 
   it('reads the last row for an id past the table', async () => {

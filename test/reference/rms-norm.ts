@@ -1,5 +1,11 @@
 /** out[t, i] = x[t, i] · weight[i] / √(mean_i x[t, i]² + epsilon). */
-export function rmsNormReference(x: ArrayLike<number>, weight: ArrayLike<number>, rows: number, width: number, epsilon: number): Float64Array {
+export function rmsNormReference(
+  x: ArrayLike<number>,
+  weight: ArrayLike<number>,
+  rows: number,
+  width: number,
+  epsilon: number,
+): Float64Array {
   const out = new Float64Array(rows * width)
   for (let t = 0; t < rows; t++) {
     let squares = 0
