@@ -24,7 +24,16 @@ export async function readModelFiles(source: ModelSource, chatTemplate: string |
   const needed = (file: string) => reading(file, () => source.json(file))
   const optional = async (file: string) => ((await source.exists(file)) ? needed(file) : undefined)
   const config = asObject('config.json', await needed('config.json'))
-  const [generationConfig, preprocessorConfig, videoPreprocessorConfig, processorConfig, tokenizerJson, tokenizerConfig, chatTemplateJson, chatTemplateJinja] = await Promise.all([
+  const [
+    generationConfig,
+    preprocessorConfig,
+    videoPreprocessorConfig,
+    processorConfig,
+    tokenizerJson,
+    tokenizerConfig,
+    chatTemplateJson,
+    chatTemplateJinja,
+  ] = await Promise.all([
     optional('generation_config.json'),
     optional('preprocessor_config.json'),
     optional('video_preprocessor_config.json'),
@@ -32,7 +41,9 @@ export async function readModelFiles(source: ModelSource, chatTemplate: string |
     needed('tokenizer.json'),
     optional('tokenizer_config.json'),
     optional('chat_template.json'),
-    source.exists('chat_template.jinja').then((there) => (there ? reading('chat_template.jinja', () => source.text('chat_template.jinja')) : undefined)),
+    source
+      .exists('chat_template.jinja')
+      .then((there) => (there ? reading('chat_template.jinja', () => source.text('chat_template.jinja')) : undefined)),
   ])
   return {
     config: config as Readonly<Record<string, unknown>>,

@@ -47,8 +47,7 @@ export async function recordProgram(gpu: Gpu, pool: ScratchPool, forward: (step:
 }
 
 class Recorder implements Step {
-  readonly shaderF16: boolean
-  readonly subgroups: boolean
+  readonly software: boolean
   readonly none: Tensor
   readonly calls: Recorded[] = []
   readonly scratchStorages = new Set<Storage>()
@@ -57,8 +56,7 @@ class Recorder implements Step {
 
   constructor(gpu: Gpu) {
     this.#gpu = gpu
-    this.shaderF16 = gpu.shaderF16
-    this.subgroups = gpu.subgroups
+    this.software = gpu.software
     this.none = gpu.none
   }
 

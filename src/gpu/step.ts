@@ -20,8 +20,11 @@ export interface DispatchCall {
  * workgroup counts) is fixed for the life of the program; what changes from run to run lives in tensors.
  */
 export interface Step {
-  readonly shaderF16: boolean
-  readonly subgroups: boolean
+  /**
+   * The GPU is a CPU (SwiftShader): a barrier then costs more than the work between two of them, so kernels take workgroups of few
+   * threads that each do much.
+   */
+  readonly software: boolean
   /** Stands in for an input that a kernel binds but does not read for these constants (a missing bias, say). 64 zeros, f32. */
   readonly none: Tensor
   /** A tensor that lives until its last use in this recording; its memory is then given to others. Contents start undefined. */

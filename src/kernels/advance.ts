@@ -30,6 +30,7 @@ export interface AdvancePlaces {
   readonly outputIndex: number
 }
 
+/** What a step leaves behind, and where it goes. */
 export interface AdvanceInputs {
   /** u32 [rows]; 0xffffffff: the row failed. */
   readonly sampled: Tensor

@@ -3,6 +3,7 @@ import reduce from '../../shaders/lib/workgroup-reduce.wgsl'
 import { defineKernel } from '../gpu/kernel.ts'
 import type { Step } from '../gpu/step.ts'
 import { matrixShape, type Tensor } from '../gpu/tensor.ts'
+import { reduceConstants } from './lib/reduce-threads.ts'
 
 /** Columns per workgroup: enough for a few loads per thread, few enough that a large vocabulary spreads over the GPU. */
 const CHUNK = 4096
@@ -23,7 +24,7 @@ export function argmaxChunks(step: Step, logits: Tensor): { values: Tensor; indi
   step.dispatch(kernel, {
     buffers: [logits, values, indices],
     params: { vocabulary },
-    constants: { CHUNK },
+    constants: { ...reduceConstants(step), CHUNK },
     workgroups: [chunks, rows],
   })
   return { values, indices }

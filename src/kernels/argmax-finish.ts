@@ -3,6 +3,7 @@ import reduce from '../../shaders/lib/workgroup-reduce.wgsl'
 import { defineKernel } from '../gpu/kernel.ts'
 import type { Step } from '../gpu/step.ts'
 import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
+import { reduceConstants } from './lib/reduce-threads.ts'
 
 const kernel = defineKernel({
   name: 'argmax-finish',
@@ -16,6 +17,6 @@ export function argmaxFinish(step: Step, values: Tensor, indices: Tensor): Tenso
   const [rows, chunks] = matrixShape('argmaxFinish values', values)
   expectShape('argmaxFinish indices', indices, [rows, chunks])
   const tokens = step.scratch('u32', [rows])
-  step.dispatch(kernel, { buffers: [values, indices, tokens], params: { chunks }, workgroups: [rows] })
+  step.dispatch(kernel, { buffers: [values, indices, tokens], params: { chunks }, constants: reduceConstants(step), workgroups: [rows] })
   return tokens
 }

@@ -3,6 +3,7 @@ import code from '../../shaders/sample-token.wgsl'
 import { defineKernel } from '../gpu/kernel.ts'
 import type { Step } from '../gpu/step.ts'
 import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
+import { reduceConstants } from './lib/reduce-threads.ts'
 
 const kernel = defineKernel({
   name: 'sample-token',
@@ -20,6 +21,11 @@ export function sampleToken(step: Step, logits: Tensor, sampling: Tensor, seeds:
   expectShape('sampleToken sampling', sampling, [rows, 8])
   expectShape('sampleToken seeds', seeds, [rows, 2])
   const tokens = step.scratch('u32', [rows])
-  step.dispatch(kernel, { buffers: [logits, sampling, seeds, outputIndex, tokens], params: { vocabulary }, workgroups: [rows] })
+  step.dispatch(kernel, {
+    buffers: [logits, sampling, seeds, outputIndex, tokens],
+    params: { vocabulary },
+    constants: reduceConstants(step),
+    workgroups: [rows],
+  })
   return tokens
 }

@@ -3,6 +3,7 @@ import code from '../../shaders/token-logprobs.wgsl'
 import { defineKernel } from '../gpu/kernel.ts'
 import type { Step } from '../gpu/step.ts'
 import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
+import { reduceConstants } from './lib/reduce-threads.ts'
 
 const kernel = defineKernel({
   name: 'token-logprobs',
@@ -38,7 +39,7 @@ export function tokenLogprobs(step: Step, logits: Tensor, chosen: Tensor, forced
   step.dispatch(kernel, {
     buffers: [logits, chosen, forced, out.topIds, out.topLogprobs, out.chosenLogprob, out.chosenRank],
     params: { vocabulary },
-    constants: { TOP: top },
+    constants: { ...reduceConstants(step), TOP: top },
     workgroups: [rows],
   })
   return out

@@ -11,6 +11,7 @@ export function rmsNorm(step: Step, x: Tensor, weight: Tensor, epsilon: number):
   step.dispatch(rmsNormKernel, {
     buffers: [x, weight, output],
     params: { rows, quads: width / 4, epsilon },
+    constants: { THREADS: threadsFor(step) },
     workgroups: foldWorkgroups(rows),
   })
   return output
@@ -26,10 +27,14 @@ export function layerNorm(step: Step, x: Tensor, weight: Tensor, bias: Tensor, e
   step.dispatch(layerNormKernel, {
     buffers: [x, weight, bias, output],
     params: { rows, quads: width / 4, epsilon },
+    constants: { THREADS: threadsFor(step) },
     workgroups: foldWorkgroups(rows),
   })
   return output
 }
+
+/** On SwiftShader, layer-norm of 144 × 256 takes 160 ms with 256 threads and 3 ms with 4. */
+const threadsFor = (step: Step): number => (step.software ? 4 : 256)
 
 function normShape(x: Tensor, vectors: readonly Tensor[]): readonly [number, number] {
   const [rows, width] = matrixShape('input of a norm', x)

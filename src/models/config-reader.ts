@@ -4,8 +4,8 @@ type Json = Readonly<Record<string, unknown>>
 
 /** Reads checked values out of a parsed JSON file; errors name file, key, value and what is allowed. */
 export interface ConfigReader {
-  /** A whole number of at least `min` (default 1). */
-  integer(key: string, options?: { fallback?: number; min?: number }): number
+  /** A whole number from `min` (default 1) to `max` (default: no limit). */
+  integer(key: string, options?: { fallback?: number; min?: number; max?: number }): number
   /** A finite number above zero. */
   positive(key: string, fallback?: number): number
   flag(key: string, fallback: boolean): boolean
@@ -32,8 +32,10 @@ export function configReader(file: string, json: unknown, path = ''): ConfigRead
     return found as T
   }
   return {
-    integer: (key, { fallback, min = 1 } = {}) =>
-      check(key, fallback, `a whole number of at least ${min}`, (v) => Number.isSafeInteger(v) && (v as number) >= min),
+    integer: (key, { fallback, min = 1, max } = {}) => {
+      const allowed = max === undefined ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`
+      return check(key, fallback, allowed, (v) => Number.isSafeInteger(v) && (v as number) >= min && (v as number) <= (max ?? Infinity))
+    },
     positive: (key, fallback) => check(key, fallback, 'a number above zero', (v) => Number.isFinite(v) && (v as number) > 0),
     flag: (key, fallback) => check(key, fallback, 'true or false', (v) => typeof v === 'boolean'),
     text: (key, fallback) => check(key, fallback, 'a string', (v) => typeof v === 'string'),

@@ -54,6 +54,9 @@ export interface Qwen2VlConfig {
   readonly framePixels: PixelConfig
 }
 
+/** More than any model has: each layer's tensors are named before one of them is looked for. */
+const MAX_LAYERS = 1000
+
 /** OpenAI CLIP's channel means and deviations, the family's default. */
 const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 const CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
@@ -81,7 +84,7 @@ export function readQwen2VlConfig(files: ModelFiles): Qwen2VlConfig {
     heads,
     kvHeads,
     headDim,
-    layers: text.integer('num_hidden_layers'),
+    layers: text.integer('num_hidden_layers', { max: MAX_LAYERS }),
     intermediate: text.integer('intermediate_size'),
     vocabulary: text.integer('vocab_size'),
     rmsNormEps: text.positive('rms_norm_eps', 1e-6),
@@ -131,7 +134,7 @@ function readVisionConfig(vision: ConfigReader, hidden: number): VisionConfig {
     mergeSize,
     temporalPatchSize,
     outDim,
-    depth: vision.integer('depth'),
+    depth: vision.integer('depth', { max: MAX_LAYERS }),
     headDim: dim / heads,
     mlp: dim * vision.positive('mlp_ratio', 4),
     patchInputs:

@@ -46,6 +46,7 @@ function prepareFrames(kind: MediaKind, config: Qwen2VlConfig, frames: readonly 
   const pixels = kind === 'video' ? config.framePixels : config.pixels
   const factor = vision.patchSize * vision.mergeSize
   const target = smartResize(first.height, first.width, { factor, ...pixelLimits(pixels, options) })
+  checkTokens(kind, frames.length, target, config)
   const resized = frames.map((frame) => resizeRgb(frame, target.width, target.height, 'bicubic'))
   const { patchSize, mergeSize, temporalPatchSize } = vision
   const patches = patchify(resized, { patchSize, mergeSize, temporalPatchSize, mean: pixels.mean, std: pixels.std })
@@ -57,6 +58,21 @@ function prepareFrames(kind: MediaKind, config: Qwen2VlConfig, frames: readonly 
     tokens: rows / mergeSize ** 2,
     inputs: { patches: { data: patches.data, shape: [rows, vision.patchInputs] }, ...rotaryInputs(vision, [t, h, w]) },
   }
+}
+
+/** What can never fit into a prompt is refused before any memory is taken for it. */
+function checkTokens(
+  kind: MediaKind,
+  frames: number,
+  size: { width: number; height: number },
+  { vision, maxPositions }: Qwen2VlConfig,
+): void {
+  const perFrame = (size.width * size.height) / (vision.patchSize * vision.mergeSize) ** 2
+  const tokens = Math.ceil(frames / vision.temporalPatchSize) * perFrame
+  if (tokens <= maxPositions) return
+  throw invalidRequestError(
+    `The ${kind} would be resized to ${size.width}×${size.height} pixels and take ${tokens} tokens, but the model's positions end at ${maxPositions}; lower max_pixels or min_pixels in mm_processor_kwargs${kind === 'video' ? ', or give fewer frames' : ''}.`,
+  )
 }
 
 /** Cosines and sines per patch: the first half of the frequencies turns with the row, the second with the column. */

@@ -134,3 +134,9 @@ export interface EngineApi {
   /** Ends every request with AbortError and frees the GPU. */
   dispose(): Promise<void>
 }
+
+/** The engine in its worker. */
+export interface WorkerApi extends EngineApi {
+  /** Takes a Web Lock of this name and keeps it for as long as the worker lives, which is how the page notices its end. */
+  holdLock(name: string): Promise<void>
+}

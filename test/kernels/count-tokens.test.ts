@@ -18,7 +18,9 @@ describe('count-tokens', () => {
       // Every third row has no slot; one has failed. A count may carry the mark of a prompt token.
       const slots = Uint32Array.from({ length: rows }, (_, row) => (row % 3 === 2 ? 0 : row + 1))
       sampled[rows - 1] = rows > 1 ? 0xffffffff : (sampled[0] ?? 0)
-      const before = Uint32Array.from(randomInts(9, (rows + 1) * vocabulary, 3), (count, i) => (i % 5 === 0 ? (0x80000000 | count) >>> 0 : count))
+      const before = Uint32Array.from(randomInts(9, (rows + 1) * vocabulary, 3), (count, i) =>
+        i % 5 === 0 ? (0x80000000 | count) >>> 0 : count,
+      )
       const table = upload(gpu, 'u32', [rows + 1, vocabulary], before)
       const ids = upload(gpu, 'u32', [rows], sampled)
       const slot = upload(gpu, 'u32', [rows], slots)

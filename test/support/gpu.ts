@@ -47,13 +47,29 @@ export async function download(gpu: Gpu, tensor: Tensor): Promise<Float32Array |
   return decodeHalves(new Uint16Array(bytes, 0, count))
 }
 
-/** Records `forward`, runs it once and gives the values of the tensors it returns. A GPU error on the way is thrown. */
-export async function runOnce(gpu: Gpu, forward: (step: Step) => Tensor[]): Promise<(Float32Array | Uint32Array | Int32Array)[]> {
+/** The same recording for another kind of GPU: kernels choose their workgroups by `software`. */
+const stepFor = (step: Step, software: boolean): Step => ({
+  software,
+  none: step.none,
+  scratch: (dtype, shape) => step.scratch(dtype, shape),
+  constant: (data, shape) => step.constant(data, shape),
+  dispatch: (kernel, call) => step.dispatch(kernel, call),
+})
+
+/**
+ * Records `forward`, runs it once and gives the values of the tensors it returns. A GPU error on the way is thrown. Kernels run as they
+ * would on a hardware GPU, also on SwiftShader; software: true runs them as on SwiftShader, also on a GPU.
+ */
+export async function runOnce(
+  gpu: Gpu,
+  forward: (step: Step) => Tensor[],
+  { software = false }: { software?: boolean } = {},
+): Promise<(Float32Array | Uint32Array | Int32Array)[]> {
   const pool = createScratchPool(gpu)
   let outputs: Tensor[] = []
   gpu.device.pushErrorScope('validation')
   const program = await recordProgram(gpu, pool, (step) => {
-    outputs = forward(step)
+    outputs = forward(stepFor(step, software))
     return outputs
   })
   const encoder = gpu.device.createCommandEncoder()

@@ -1,0 +1,164 @@
+import type { Gpu } from '../gpu/device.ts'
+import { bytesPerElement } from '../gpu/tensor.ts'
+import { BLOCK_SIZE } from '../layers/batch.ts'
+import type { DecoderShape, MediaKind } from '../models/family.ts'
+import type { EngineOptions, QuantizationOption } from '../protocol/engine-api.ts'
+import { invalidRequestError, modelLoadError } from '../util/errors.ts'
+import { showValue } from '../util/show-value.ts'
+
+/** Options checked as far as that needs no model. */
+export interface CheckedOptions extends EngineOptions {
+  readonly dtype: 'float16' | 'float32'
+  readonly quantization: QuantizationOption
+}
+
+/** Everything the engine's parts are told about sizes; fixed once the model's config is known. */
+export interface EngineConfig {
+  readonly modelName: string
+  readonly dtype: 'float16' | 'float32'
+  readonly quantization: QuantizationOption
+  readonly maxModelLength: number
+  readonly maxSequences: number
+  /** Tokens per engine step. */
+  readonly maxBatchedTokens: number
+  /** Prompt tokens per step that go through the head for prompt_logprobs. */
+  readonly maxPromptRows: number
+  /** Pages of keys and values, the trash page included. */
+  readonly kvBlocks: number
+  /** Blocks per row of the block table. */
+  readonly tableColumns: number
+  /** Rows of the encoder cache. */
+  readonly mediaRows: number
+  /** Items per request; a kind without an entry has no limit. */
+  readonly mediaLimits: Readonly<Partial<Record<MediaKind, number>>>
+  readonly prefixCaching: boolean
+  readonly processorOptions: Readonly<Record<string, unknown>>
+}
+
+const DEFAULT_MAX_MODEL_LEN = 4096
+const DEFAULT_MAX_NUM_SEQS = 16
+const DEFAULT_BATCHED_TOKENS = 512
+/** A software adapter takes seconds for what a GPU does in milliseconds: smaller steps keep it answering. */
+const SOFTWARE_BATCHED_TOKENS = 128
+const MAX_KV_BYTES = 2 ** 30
+/** Most bytes of logits that prompt_logprobs may ask of one step. */
+const PROMPT_LOGITS_BYTES = 32 * 2 ** 20
+/** Tokens that steps encoded ahead may run past a sequence's end before anyone looks. */
+export const MAX_OVERRUN = 64
+
+const INTEGERS: Readonly<Record<string, { min: number; max: number }>> = {
+  max_model_len: { min: 1, max: 2 ** 31 },
+  max_num_seqs: { min: 1, max: 256 },
+  max_num_batched_tokens: { min: 16, max: 8192 },
+  kv_cache_memory_bytes: { min: 1, max: Number.MAX_SAFE_INTEGER },
+  seed: { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER },
+}
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  dtype: ['auto', 'float16', 'float32'],
+  quantization: ['none', 'q8', 'q4'],
+}
+const FLAGS = ['enable_prefix_caching', 'profile'] as const
+const STRINGS = ['revision', 'hf_token', 'chat_template'] as const
+const KINDS: readonly MediaKind[] = ['image', 'video', 'audio']
+
+function fail(name: string, allowed: string, given: unknown): never {
+  throw invalidRequestError(`${name} must be ${allowed}, got ${showValue(given)}.`)
+}
+
+/** Checks engine options one by one. Errors: InvalidRequestError naming the option, its value and what is allowed. */
+export function checkOptions(options: EngineOptions): CheckedOptions {
+  const given: Readonly<Record<string, unknown>> = { ...options }
+  if (!isModel(given['model'])) fail('model', 'a Hub id, the URL of a folder, files or a directory handle', given['model'])
+  for (const [name, { min, max }] of Object.entries(INTEGERS)) {
+    const value = given[name]
+    const fits = Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max
+    if (value != null && !fits) fail(name, name === 'seed' ? 'an integer' : `an integer from ${min} to ${max}`, value)
+  }
+  for (const [name, allowed] of Object.entries(CHOICES)) {
+    const value = given[name]
+    if (value != null && !allowed.includes(value as string)) fail(name, `one of ${allowed.join(', ')}`, value)
+  }
+  for (const name of FLAGS) if (given[name] != null && typeof given[name] !== 'boolean') fail(name, 'true or false', given[name])
+  for (const name of STRINGS) if (given[name] != null && typeof given[name] !== 'string') fail(name, 'a string', given[name])
+  checkLimits(given['limit_mm_per_prompt'])
+  const processor = given['mm_processor_kwargs']
+  if (processor != null && (typeof processor !== 'object' || Array.isArray(processor))) fail('mm_processor_kwargs', 'an object', processor)
+  const features = given['disable_features']
+  if (features != null && !(Array.isArray(features) && features.every((feature) => typeof feature === 'string'))) {
+    fail('disable_features', "a list of names such as 'shader-f16' and 'subgroups'", features)
+  }
+  return {
+    ...options,
+    dtype: options.dtype === 'float32' ? 'float32' : 'float16',
+    quantization: options.quantization ?? 'none',
+  }
+}
+
+/** An empty list of files is left to the source, which says what is missing. */
+function isModel(model: unknown): boolean {
+  if (typeof model === 'string') return model !== ''
+  if (typeof model !== 'object' || model === null) return false
+  if ('kind' in model) return model.kind === 'directory'
+  return 'length' in model && Array.from(model as ArrayLike<unknown>).every((file) => file instanceof Blob && 'name' in file)
+}
+
+function checkLimits(limits: unknown): void {
+  if (limits == null) return
+  if (typeof limits !== 'object' || Array.isArray(limits)) fail('limit_mm_per_prompt', 'an object such as { image: 2 }', limits)
+  for (const [kind, limit] of Object.entries(limits)) {
+    if (!KINDS.includes(kind as MediaKind)) fail('limit_mm_per_prompt', `keyed by ${KINDS.join(', ')}`, kind)
+    if (!Number.isSafeInteger(limit) || Number(limit) < 0) fail(`limit_mm_per_prompt.${kind}`, 'an integer of at least 0', limit)
+  }
+}
+
+/** The GPU's limits that sizes depend on. */
+export type GpuFacts = Pick<Gpu, 'software'> & {
+  device: { limits: Pick<GPUSupportedLimits, 'maxBufferSize' | 'maxStorageBufferBindingSize'> }
+}
+
+/** Sizes for this model on this GPU. Errors: ModelLoadError if an option does not fit the model or the memory it may use. */
+export function resolveConfig(options: CheckedOptions, modelName: string, shape: DecoderShape, gpu: GpuFacts): EngineConfig {
+  const maxModelLength = options.max_model_len ?? Math.min(DEFAULT_MAX_MODEL_LEN, shape.maxPositions)
+  if (maxModelLength > shape.maxPositions) {
+    throw modelLoadError(
+      `max_model_len is ${maxModelLength}, but the positions of ${modelName} end at ${shape.maxPositions}; give at most that.`,
+    )
+  }
+  const maxSequences = options.max_num_seqs ?? DEFAULT_MAX_NUM_SEQS
+  const bindable = Math.min(gpu.device.limits.maxBufferSize, gpu.device.limits.maxStorageBufferBindingSize)
+  const rowBytes = shape.hidden * 4
+  const mediaRows = Math.min(2 * maxModelLength, Math.floor(bindable / rowBytes))
+  return {
+    modelName,
+    dtype: options.dtype,
+    quantization: options.quantization,
+    maxModelLength,
+    maxSequences,
+    maxBatchedTokens: Math.max(
+      options.max_num_batched_tokens ?? (gpu.software ? SOFTWARE_BATCHED_TOKENS : DEFAULT_BATCHED_TOKENS),
+      maxSequences,
+    ),
+    maxPromptRows: Math.max(1, Math.min(256, Math.floor(PROMPT_LOGITS_BYTES / (shape.vocabulary * 4)))),
+    kvBlocks: kvBlocks(options, maxModelLength, maxSequences, shape, bindable) + 1,
+    tableColumns: Math.ceil((maxModelLength + MAX_OVERRUN) / BLOCK_SIZE),
+    mediaRows,
+    mediaLimits: options.limit_mm_per_prompt ?? {},
+    prefixCaching: options.enable_prefix_caching ?? true,
+    processorOptions: options.mm_processor_kwargs ?? {},
+  }
+}
+
+/** Pages that fit into the memory allowed; at least one longest sequence must. */
+function kvBlocks(options: CheckedOptions, maxModelLength: number, maxSequences: number, shape: DecoderShape, bindable: number): number {
+  const layerBytes = shape.kvHeads * BLOCK_SIZE * shape.headDim * bytesPerElement(options.dtype === 'float16' ? 'f16' : 'f32')
+  const blockBytes = 2 * shape.layers * layerBytes
+  const perSequence = Math.ceil(maxModelLength / BLOCK_SIZE)
+  const wanted = options.kv_cache_memory_bytes
+    ? Math.floor(options.kv_cache_memory_bytes / blockBytes)
+    : Math.max(perSequence, Math.min(perSequence * maxSequences, Math.floor(MAX_KV_BYTES / blockBytes)))
+  const blocks = Math.min(wanted, Math.floor(bindable / layerBytes) - 1)
+  if (blocks >= perSequence) return blocks
+  const needed = `one sequence of max_model_len ${maxModelLength} needs ${perSequence * blockBytes} bytes of KV cache`
+  if (blocks < wanted) throw modelLoadError(`${needed}, more than this adapter can bind (${bindable} bytes a buffer); lower max_model_len.`)
+  throw modelLoadError(`${needed}, but kv_cache_memory_bytes is ${options.kv_cache_memory_bytes}; raise it or lower max_model_len.`)
+}

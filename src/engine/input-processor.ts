@@ -1,0 +1,168 @@
+import type { AnyFamily, PreparedByKind, PreparedMedia } from '../models/family.ts'
+import type { EngineRequest } from '../protocol/engine-api.ts'
+import { renderChat } from '../text/chat-template.ts'
+import { type ChatTemplateSources, chooseChatTemplate } from '../text/chat-template-source.ts'
+import type { Tokenizer } from '../text/tokenizer.ts'
+import { contextLengthError, invalidRequestError } from '../util/errors.ts'
+import { showValue } from '../util/show-value.ts'
+import { type KeyedByKind, MediaPreparer } from './prepare-media.ts'
+import type { AcceptedRequest } from './request.ts'
+import { type ResolvedSampling, resolveSampling, type SamplingContext } from './sampling.ts'
+import type { SequenceMedia } from './sequence.ts'
+
+/** What reading requests needs of a loaded model. */
+export interface InputModel {
+  readonly family: AnyFamily
+  readonly config: unknown
+  readonly tokenizer: Tokenizer
+  readonly templates: ChatTemplateSources
+  readonly generationConfig: Readonly<Record<string, unknown>> | undefined
+}
+
+/** What requests are read by; see EngineConfig. */
+export interface InputRules {
+  readonly maxModelLength: number
+  readonly mediaLimits: Readonly<Partial<Record<'image' | 'video' | 'audio', number>>>
+  readonly prefixCaching: boolean
+  /** mm_processor_kwargs of the engine; a request's own come on top. */
+  readonly processorOptions: Readonly<Record<string, unknown>>
+  /** Seed of requests that give none; undefined: random. */
+  readonly seed: number | undefined
+}
+
+/** Turns requests into sequences' beginnings: text to tokens, media to prepared items, defaults filled in, everything checked. */
+export class InputProcessor {
+  readonly #model: InputModel
+  readonly #rules: InputRules
+  readonly #media: MediaPreparer
+  readonly #vocabulary: number
+  #arrivals = 0
+
+  constructor(model: InputModel, rules: InputRules) {
+    this.#model = model
+    this.#rules = rules
+    this.#media = new MediaPreparer({ family: model.family, config: model.config, limits: rules.mediaLimits })
+    this.#vocabulary = model.family.decoder(model.config).vocabulary
+  }
+
+  /** Errors: InvalidRequestError, MediaError, ContextLengthError, AbortError; each names what was given and what is allowed. */
+  async process(request: EngineRequest, signal: AbortSignal): Promise<AcceptedRequest> {
+    const arrival = this.#arrivals++
+    const { family, config } = this.#model
+    const sampling = resolveSampling(request.sampling, this.#samplingContext())
+    const prompt = this.#promptOf(request)
+    const options = { ...this.#rules.processorOptions, ...processorOptionsOf(request) }
+    const keyed = await this.#media.prepare(request.media, options, signal)
+    const media = withoutKeys(keyed)
+    const expanded = family.expandPrompt(config, prompt.source, prompt.encode, media)
+    this.#checkLength(expanded.tokenIds)
+    const positions = family.positions(config, expanded, media)
+    return {
+      id: request.request_id,
+      promptText: prompt.text,
+      promptTokens: expanded.tokenIds,
+      media: expanded.spans.map((span): SequenceMedia => {
+        const item = keyed[span.kind]?.[span.item]
+        if (!item) throw invalidRequestError(`The prompt has a placeholder for ${span.kind} ${span.item + 1}, which was not given.`)
+        return { ...item, offset: span.offset, length: span.length }
+      }),
+      positions: positions.streams,
+      nextPosition: positions.next,
+      sampling,
+      maxTokens: this.#maxTokens(sampling, expanded.tokenIds.length),
+      priority: priorityOf(request),
+      arrival,
+      // Without prefix caching a prompt's blocks are shared by its own continuations only.
+      cacheSalt: this.#rules.prefixCaching ? `salt ${request.cache_salt ?? ''}` : `request ${arrival}`,
+    }
+  }
+
+  #promptOf({ input }: EngineRequest): {
+    text: string | null
+    source: string | readonly number[]
+    encode: (text: string, special: boolean) => number[]
+  } {
+    const { tokenizer } = this.#model
+    if ('prompt_token_ids' in input) {
+      const ids = input.prompt_token_ids
+      const odd = Array.isArray(ids) ? ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < this.#vocabulary)) : ids
+      if (odd !== undefined)
+        throw invalidRequestError(`prompt_token_ids must be a list of ids from 0 to ${this.#vocabulary - 1}, got ${JSON.stringify(odd)}.`)
+      return { text: null, source: ids, encode: () => [] }
+    }
+    if ('messages' in input) {
+      const text = this.#render(input)
+      // The template has written every special token that belongs there.
+      return { text, source: text, encode: (part) => tokenizer.encode(part, { addSpecialTokens: false }) }
+    }
+    if (typeof input.prompt !== 'string') throw invalidRequestError(`prompt must be a string, got ${JSON.stringify(input.prompt)}.`)
+    return {
+      text: input.prompt,
+      source: input.prompt,
+      encode: (part, special) => tokenizer.encode(part, { addSpecialTokens: special && 'auto' }),
+    }
+  }
+
+  #render({ messages, chat }: Extract<EngineRequest['input'], { messages: unknown }>): string {
+    if (!Array.isArray(messages) || messages.length === 0) throw invalidRequestError('messages must hold at least one message, got none.')
+    const { templates, tokenizer } = this.#model
+    const own = chat.chat_template ?? templates.chatTemplate
+    const template = chooseChatTemplate({ ...templates, chatTemplate: own }, (chat.tools?.length ?? 0) > 0)
+    return renderChat(template, {
+      messages,
+      tools: chat.tools,
+      add_generation_prompt: chat.add_generation_prompt ?? !chat.continue_final_message,
+      continue_final_message: chat.continue_final_message,
+      bos_token: tokenizer.bosToken,
+      eos_token: tokenizer.eosToken,
+      chat_template_kwargs: { ...tokenizer.namedTokens, ...chat.chat_template_kwargs },
+    })
+  }
+
+  #samplingContext(): SamplingContext {
+    const { family, config, generationConfig } = this.#model
+    const limit = generationConfig?.['max_new_tokens']
+    return {
+      vocabulary: this.#vocabulary,
+      endTokens: family.endTokens(config),
+      generationConfig,
+      // As vLLM's server: the checkpoint's own limit, else whatever max_model_len leaves.
+      defaultMaxTokens: Number.isSafeInteger(limit) && Number(limit) > 0 ? Number(limit) : undefined,
+      defaultSeed: this.#rules.seed === undefined ? randomSeed() : BigInt(this.#rules.seed),
+    }
+  }
+
+  #checkLength(tokens: readonly number[]): void {
+    const { maxModelLength } = this.#rules
+    if (tokens.length === 0) throw invalidRequestError('The prompt is empty; give at least one token of text.')
+    if (tokens.length < maxModelLength) return
+    throw contextLengthError(
+      `prompt has ${tokens.length} tokens but max_model_len is ${maxModelLength}; shorten it or raise max_model_len (one place must be left for the answer)`,
+    )
+  }
+
+  #maxTokens(sampling: ResolvedSampling, promptLength: number): number {
+    return Math.min(sampling.maxTokens ?? Number.POSITIVE_INFINITY, this.#rules.maxModelLength - promptLength)
+  }
+}
+
+function processorOptionsOf({ mm_processor_kwargs: options = {} }: EngineRequest): Readonly<Record<string, unknown>> {
+  if (typeof options === 'object' && !Array.isArray(options)) return options
+  throw invalidRequestError(`mm_processor_kwargs must be an object such as { max_pixels: 200704 }, got ${showValue(options)}.`)
+}
+
+function priorityOf({ priority = 0 }: EngineRequest): number {
+  if (!Number.isFinite(priority)) throw invalidRequestError(`priority must be a number, got ${JSON.stringify(priority)}.`)
+  return priority
+}
+
+function withoutKeys(keyed: KeyedByKind): PreparedByKind {
+  return Object.fromEntries(
+    Object.entries(keyed).map(([kind, items]): [string, PreparedMedia[]] => [kind, items.map((item) => item.media)]),
+  )
+}
+
+function randomSeed(): bigint {
+  const [low = 0, high = 0] = crypto.getRandomValues(new Uint32Array(2))
+  return (BigInt(high) << 32n) | BigInt(low)
+}

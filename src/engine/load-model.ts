@@ -1,0 +1,170 @@
+import { type Gpu, openGpu } from '../gpu/device.ts'
+import { createProfiler } from '../gpu/profiler.ts'
+import { bufferOf } from '../gpu/program.ts'
+import type { Tensor } from '../gpu/tensor.ts'
+import { BLOCK_SIZE, type KvLayer } from '../layers/batch.ts'
+import type { AnyFamily, DecoderShape, HostArray } from '../models/family.ts'
+import { findFamily } from '../models/registry.ts'
+import type { ProgressEvent } from '../protocol/engine-api.ts'
+import { webGPUUnavailableError } from '../util/errors.ts'
+import { openCheckpoint } from '../weights/checkpoint.ts'
+import type { ModelSource } from '../weights/model-source.ts'
+import { type CheckedOptions, type EngineConfig, resolveConfig } from './config.ts'
+import { EncoderCache } from './encoder-cache.ts'
+import { EngineCore } from './engine-core.ts'
+import { InputProcessor } from './input-processor.ts'
+import { KvCache } from './kv-cache.ts'
+import { type LoadedFiles, readModelFiles } from './model-files.ts'
+import { ModelRunner } from './model-runner.ts'
+import { Scheduler } from './scheduler.ts'
+import { loadWeights } from './weight-loader.ts'
+
+/** A model that is ready to answer. */
+export interface LoadedModel {
+  readonly gpu: Gpu
+  readonly config: EngineConfig
+  readonly modelType: string
+  readonly family: AnyFamily
+  readonly files: LoadedFiles
+  readonly input: InputProcessor
+  readonly core: EngineCore
+  readonly scheduler: Scheduler
+  readonly kv: KvCache
+  /** Drops everything that a failed GPU command may have spoilt: recordings, cached prefixes, encoded media. */
+  readonly forget: () => void
+  /** GPU time by kernel, when profiling. */
+  readonly kernelTimes: ReadonlyMap<string, { calls: number; milliseconds: number }> | undefined
+}
+
+/** What loading a model takes. */
+export interface LoadContext {
+  readonly source: ModelSource
+  readonly options: CheckedOptions
+  readonly onProgress: (event: ProgressEvent) => void
+  readonly signal: AbortSignal
+  /** navigator.gpu unless given. */
+  readonly gpu: GPU | undefined
+}
+
+/** Loads a model from its files to an engine that runs. Errors: ModelLoadError, WebGPUUnavailableError, AbortError; the GPU is then freed. */
+export async function loadModel(context: LoadContext): Promise<LoadedModel> {
+  const { options, signal } = context
+  signal.throwIfAborted()
+  const gpu = await openGpu({ ...(context.gpu && { gpu: context.gpu }), disabled: options.disable_features ?? [] }).catch(
+    (error: Error) => {
+      if (error.name === 'WebGPUUnavailableError') throw error
+      throw webGPUUnavailableError(
+        `The GPU's adapter gave no device (${error.message}); close other pages that use the GPU, or start the browser again.`,
+      )
+    },
+  )
+  try {
+    const profiler = options.profile ? createProfiler(gpu) : undefined
+    const model = await loadOn(gpu, context, profiler)
+    return { ...model, kernelTimes: profiler?.times }
+  } catch (error) {
+    gpu.destroy()
+    throw error
+  }
+}
+
+async function loadOn(
+  gpu: Gpu,
+  context: LoadContext,
+  profiler: ReturnType<typeof createProfiler> | undefined,
+): Promise<Omit<LoadedModel, 'kernelTimes'>> {
+  const { source, options, onProgress, signal } = context
+  const { name } = source
+  const files = await readModelFiles(source, options.chat_template, (file, state) => {
+    for (const status of state === 'begin' ? (['initiate', 'download'] as const) : (['done'] as const)) onProgress({ status, name, file })
+  })
+  signal.throwIfAborted()
+  const modelType = String(files.config['model_type'])
+  const family = findFamily(files.config['model_type'])
+  const familyConfig = family.readConfig(files)
+  const shape = family.decoder(familyConfig)
+  const config = resolveConfig(options, name, shape, gpu)
+  const checkpoint = await openCheckpoint(source, signal)
+  const { dtype, quantization } = config
+  const onBytes = weightProgress(name, onProgress)
+  const declare = (reader: Parameters<AnyFamily['readWeights']>[0]) => family.readWeights(reader, familyConfig)
+  const weights = await loadWeights(gpu, checkpoint, declare, { modelType, dtype, quantization, onProgress: onBytes, signal })
+  const runner = await gpu.guardAllocations(
+    `the KV cache and working memory (max_model_len ${config.maxModelLength}, max_num_seqs ${config.maxSequences})`,
+    () => {
+      const tables = uploadTables(gpu, family.tables(familyConfig, config.tableColumns * BLOCK_SIZE))
+      const model = {
+        forward: (step: Parameters<AnyFamily['forward']>[0], batch: Parameters<AnyFamily['forward']>[3]) =>
+          family.forward(step, weights, familyConfig, batch, tables),
+        encode: (step: Parameters<AnyFamily['encode']>[0], ...[kind, grid, inputs]: EncodeInputs) =>
+          family.encode(step, weights, familyConfig, kind, grid, inputs),
+        kv: allocateKv(gpu, shape, config),
+        hidden: shape.hidden,
+        vocabulary: shape.vocabulary,
+      }
+      const media = new EncoderCache(config.mediaRows)
+      return { media, runner: new ModelRunner(gpu, model, config, media, profiler) }
+    },
+  )
+  const kv = new KvCache(config.kvBlocks)
+  const scheduler = new Scheduler(kv, runner.media, {
+    maxSequences: config.maxSequences,
+    maxTokens: config.maxBatchedTokens,
+    maxPromptRows: config.maxPromptRows,
+  })
+  const core = new EngineCore({ scheduler, ...runner, tokenizer: files.tokenizer })
+  const inputModel = {
+    family,
+    config: familyConfig,
+    tokenizer: files.tokenizer,
+    templates: files.templates,
+    generationConfig: files.generationConfig,
+  }
+  const input = new InputProcessor(inputModel, { ...config, seed: options.seed })
+  const forget = (): void => {
+    runner.runner.forget()
+    runner.media.clear()
+    kv.forget()
+  }
+  return { gpu, config, modelType, family, files, input, core, scheduler, kv, forget }
+}
+
+type EncodeInputs = [Parameters<AnyFamily['encode']>[3], Parameters<AnyFamily['encode']>[4], Parameters<AnyFamily['encode']>[5]]
+
+function allocateKv(gpu: Gpu, { layers, kvHeads, headDim }: DecoderShape, { kvBlocks, dtype }: EngineConfig): KvLayer[] {
+  const shape = [kvBlocks, kvHeads, BLOCK_SIZE, headDim]
+  const format = dtype === 'float32' ? 'f32' : 'f16'
+  return Array.from({ length: layers }, (_, i) => ({
+    k: gpu.allocate(format, shape, `keys ${i}`),
+    v: gpu.allocate(format, shape, `values ${i}`),
+  }))
+}
+
+function uploadTables(gpu: Gpu, tables: Readonly<Record<string, HostArray>>): Record<string, Tensor> {
+  const entries = Object.entries(tables).map(([name, { data, shape }]): [string, Tensor] => {
+    const dtype = data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'u32'
+    const tensor = gpu.allocate(dtype, shape, `table ${name}`)
+    gpu.write(bufferOf(tensor), 0, data as AllowSharedBufferSource)
+    return [name, tensor]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** Most often a file's progress is told, in milliseconds. */
+const PROGRESS_PAUSE = 50
+
+/** Turns bytes into transformers.js's events: initiate, download, progress…, done. */
+function weightProgress(name: string, onProgress: (event: ProgressEvent) => void) {
+  let last = 0
+  return (file: string, loaded: number, total: number): void => {
+    if (loaded === 0) {
+      onProgress({ status: 'initiate', name, file })
+      onProgress({ status: 'download', name, file })
+    }
+    const now = performance.now()
+    if (loaded > 0 && loaded < total && now - last < PROGRESS_PAUSE) return
+    last = now
+    onProgress({ status: 'progress', name, file, progress: total > 0 ? (100 * loaded) / total : 100, loaded, total })
+    if (loaded >= total) onProgress({ status: 'done', name, file })
+  }
+}

@@ -1,0 +1,211 @@
+import type { Gpu } from '../gpu/device.ts'
+import type { Profiler } from '../gpu/profiler.ts'
+import { bufferOf, type Program, recordProgram } from '../gpu/program.ts'
+import { createScratchPool, type ScratchPool } from '../gpu/scratch-pool.ts'
+import type { Step } from '../gpu/step.ts'
+import type { Tensor } from '../gpu/tensor.ts'
+import { advance, ringWidth } from '../kernels/advance.ts'
+import { countTokens } from '../kernels/count-tokens.ts'
+import type { Batch, KvLayer } from '../layers/batch.ts'
+import { sample } from '../layers/sampler.ts'
+import { LruMap } from '../util/lru-map.ts'
+import { BlockTable } from './block-table.ts'
+import { readbackError } from './device-loss.ts'
+import type { EncoderCache } from './encoder-cache.ts'
+import { MediaEncoder, type RecordEncoder } from './media-encoder.ts'
+import type { EncodeJob, Plan } from './plan.ts'
+import { ReadbackRing } from './readback-ring.ts'
+import { SamplingState, type SamplingVariant } from './sampling-state.ts'
+import type { Sequence } from './sequence.ts'
+import { bucket, layoutOf, packStep, type SamplePlace, type StepShape, samplePlaces, shapeOf, stepTensors } from './step-inputs.ts'
+import { type RowOutput, readRing } from './step-output.ts'
+import { MAX_STEPS } from './step-pacer.ts'
+
+/** What the engine needs of whatever computes steps. */
+export interface Runner {
+  /** Encodes a media item into the encoder cache, ahead of all later steps. */
+  encode(job: EncodeJob): Promise<void>
+  /** Starts a plan. `finished` resolves with what it found, in the order of the plan's rows. */
+  start(plan: Plan): Promise<StepUnderWay>
+  /** Starts a plan of the same rows behind decode steps whose results are not here yet. */
+  follow(plan: Plan): Promise<StepUnderWay>
+  /** Forgets a sequence that has ended. */
+  release(sequence: Sequence): void
+}
+
+/** A submit that has been made; `finished` rejects when the GPU could not run it. */
+export interface StepUnderWay {
+  readonly finished: Promise<readonly RowOutput[]>
+}
+
+/** A loaded model, as far as running it goes. */
+export interface RunnableModel {
+  /** f32 logits [sampleRows, vocabulary]. */
+  forward(step: Step, batch: Batch): Tensor
+  encode: RecordEncoder
+  readonly kv: readonly KvLayer[]
+  readonly hidden: number
+  readonly vocabulary: number
+}
+
+/** Sizes that state is laid out for; see EngineConfig. */
+export interface RunnerSizes {
+  readonly maxSequences: number
+  readonly maxBatchedTokens: number
+  readonly maxPromptRows: number
+  readonly tableColumns: number
+  readonly mediaRows: number
+}
+
+/** Recordings kept. Each holds its bind groups and uniforms; scratch memory is shared by all. */
+const RECORDINGS = 96
+/** Most log-probabilities per token. */
+const MAX_TOP = 20
+/** Splits of decode attention by the longest sequence, tokens. Few steps: at each one a growing sequence needs another recording. */
+const KV_SPLITS: readonly (readonly [longest: number, splits: number])[] = [
+  [512, 4],
+  [2048, 16],
+  [Number.POSITIVE_INFINITY, 32],
+]
+
+/** The recording under way, which `follow` goes on with. */
+interface Current {
+  readonly shape: StepShape
+  readonly variant: SamplingVariant
+  readonly places: readonly SamplePlace[]
+}
+
+/** Packs plans into GPU state, records a program for each shape once, and replays it. */
+export class ModelRunner implements Runner {
+  readonly #gpu: Gpu
+  readonly #model: RunnableModel
+  readonly #sizes: RunnerSizes
+  readonly #media: EncoderCache
+  readonly #pool: ScratchPool
+  readonly #encoder: MediaEncoder
+  readonly #blocks: BlockTable
+  readonly #sampling: SamplingState
+  readonly #state: Tensor
+  readonly #ring: Tensor
+  readonly #readback: ReadbackRing
+  readonly #programs = new LruMap<string, Program>({ capacity: RECORDINGS, onDrop: (program) => program.destroy() })
+  readonly #profiler: Profiler | undefined
+  #current: Current | undefined
+
+  constructor(gpu: Gpu, model: RunnableModel, sizes: RunnerSizes, media: EncoderCache, profiler?: Profiler) {
+    this.#gpu = gpu
+    this.#model = model
+    this.#sizes = sizes
+    this.#media = media
+    this.#profiler = profiler
+    this.#pool = createScratchPool(gpu)
+    this.#encoder = new MediaEncoder(gpu, this.#pool, { rows: sizes.mediaRows, hidden: model.hidden }, model.encode, profiler)
+    this.#blocks = new BlockTable(gpu, sizes.maxSequences, sizes.tableColumns)
+    const sampleRows = bucket(sizes.maxPromptRows + sizes.maxSequences)
+    this.#sampling = new SamplingState(gpu, { maxRows: sampleRows, maxSequences: sizes.maxSequences, vocabulary: model.vocabulary })
+    const tokens = bucket(Math.max(sizes.maxBatchedTokens, sizes.maxSequences))
+    const largest = layoutOf({ tokens, sequences: sizes.maxSequences, sampleRows, tiles: bucket(tokens), decode: false })
+    this.#state = gpu.allocate('u32', [largest.words], 'step state')
+    this.#ring = gpu.allocate('u32', [Math.max(sampleRows, MAX_STEPS * sizes.maxSequences) * ringWidth(MAX_TOP)], 'ring')
+    this.#readback = new ReadbackRing(gpu, this.#ring.storage.bytes)
+  }
+
+  encode(job: EncodeJob): Promise<void> {
+    return this.#encoder.encode(job)
+  }
+
+  async start(plan: Plan): Promise<StepUnderWay> {
+    const places = samplePlaces(plan.rows)
+    const shape = shapeOf(plan.rows, places.length, this.#sizes.maxBatchedTokens)
+    const variant = this.#sampling.variantOf(plan.rows, places)
+    this.#current = { shape, variant, places }
+    const program = await this.#programFor(this.#current, longestOf(plan))
+    const mediaRows = (key: string) => {
+      const rows = this.#media.find(key)
+      if (!rows) throw new Error(`media ${key} has left the encoder cache too early`)
+      return rows
+    }
+    this.#gpu.write(bufferOf(this.#state), 0, packStep(plan.rows, places, shape, { mediaRows, paddingRow: this.#blocks.paddingRow }))
+    this.#sampling.update(plan.rows, places, shape.sampleRows, variant)
+    return this.#submit(plan, program, this.#current)
+  }
+
+  async follow(plan: Plan): Promise<StepUnderWay> {
+    const current = this.#current
+    if (!current?.shape.decode) throw new Error('only decode steps can be followed')
+    const program = await this.#programFor(current, longestOf(plan))
+    this.#gpu.write(bufferOf(this.#state), layoutOf(current.shape).iteration * 4, new Uint32Array(1))
+    return this.#submit(plan, program, current)
+  }
+
+  release(sequence: Sequence): void {
+    this.#sampling.release(sequence)
+  }
+
+  /** Drops every recording and the memory they share. Some of it may be invalid, after an error that the GPU told too late. */
+  forget(): void {
+    this.#programs.clear()
+    this.#encoder.forget()
+    this.#pool.destroy()
+    this.#sampling.forget()
+  }
+
+  #submit(plan: Plan, program: Program, { shape, variant, places }: Current): StepUnderWay {
+    this.#blocks.update(plan.rows)
+    const encoder = this.#gpu.device.createCommandEncoder({ label: 'step' })
+    if (this.#profiler) for (let i = 0; i < plan.steps; i++) this.#profiler.encode(program, encoder)
+    else {
+      const pass = encoder.beginComputePass({ label: 'step' })
+      for (let i = 0; i < plan.steps; i++) program.encode(pass)
+      pass.end()
+    }
+    const words = plan.steps * shape.sampleRows * ringWidth(variant.logprobs)
+    const read = this.#readback.copy(encoder, bufferOf(this.#ring), words * 4)
+    this.#gpu.submit([encoder.finish()])
+    const what = { rows: plan.rows, places, sampleRows: shape.sampleRows, steps: plan.steps, top: variant.logprobs }
+    const finished = read()
+      .catch(async (error: unknown) => {
+        throw await readbackError(this.#gpu.device, error)
+      })
+      .then(async (bytes) => {
+        await this.#profiler?.collect()
+        return readRing(new Uint32Array(bytes), what)
+      })
+    return { finished }
+  }
+
+  async #programFor({ shape, variant }: Current, longest: number): Promise<Program> {
+    const kvSplits = shape.tokens === shape.sequences ? splitsFor(longest) : 1
+    const key = JSON.stringify([shape, variant, kvSplits])
+    const known = this.#programs.get(key)
+    if (known) return known
+    const program = await recordProgram(this.#gpu, this.#pool, (step) => this.#record(step, shape, variant, kvSplits))
+    this.#programs.set(key, program)
+    return program
+  }
+
+  #record(step: Step, shape: StepShape, variant: SamplingVariant, kvSplits: number): undefined {
+    const layout = layoutOf(shape)
+    const { outputIndex, forced, ...tensors } = stepTensors(this.#state.storage, shape, layout)
+    const { tokens, sequences, sampleRows, decode } = shape
+    const batch: Batch = {
+      ...{ tokens, sequences, sampleRows, kvSplits },
+      ...tensors,
+      blockTable: this.#blocks.tensor,
+      media: this.#encoder.rows,
+      kv: this.#model.kv,
+    }
+    const logits = this.#model.forward(step, batch)
+    const inputs = this.#sampling.inputs(sampleRows, variant, { outputIndex, forced })
+    const { tokenIds: sampled, logprobs } = sample(step, logits, inputs)
+    if (inputs.counts) countTokens(step, sampled, inputs.counts)
+    const top = variant.logprobs
+    advance(step, { sampled, logprobs, top, state: this.#state, places: layout, tokens, decode, ring: this.#ring })
+    return undefined
+  }
+}
+
+/** Tokens in the longest sequence when the plan is done. */
+const longestOf = (plan: Plan): number => Math.max(...plan.rows.map(({ start, count }) => start + count * plan.steps))
+
+const splitsFor = (longest: number): number => KV_SPLITS.find(([most]) => longest <= most)?.[1] ?? 1

@@ -1,0 +1,105 @@
+import type { LogprobsAt, Usage } from '../protocol/outputs.ts'
+import type { StreamEvent } from '../protocol/stream-events.ts'
+import { logprobsAt, type OutputTokenizer, SequenceOutput } from './output-processor.ts'
+import { Sequence, type SequenceInit } from './sequence.ts'
+import type { RowOutput } from './step-output.ts'
+
+/** A request whose input has been read. */
+export interface AcceptedRequest extends Omit<SequenceInit, 'id' | 'index' | 'leader'> {
+  readonly id: string
+  /** Null when it was given as token ids. */
+  readonly promptText: string | null
+}
+
+/** Where a request's events go. */
+export type Post = (event: StreamEvent) => void
+
+/** A request under way: its n sequences, and what has been said about them. */
+export class Request {
+  readonly accepted: AcceptedRequest
+  readonly outputs: readonly SequenceOutput[]
+  readonly #post: Post
+  readonly #tokenizer: OutputTokenizer
+  readonly #promptLogprobs: (LogprobsAt | null)[] | null
+  #promptSaid = false
+  ended = false
+
+  constructor(accepted: AcceptedRequest, tokenizer: OutputTokenizer, post: Post) {
+    this.accepted = accepted
+    this.#post = post
+    this.#tokenizer = tokenizer
+    this.#promptLogprobs = accepted.sampling.promptLogprobs === undefined ? null : [null]
+    const outputs: SequenceOutput[] = []
+    for (let index = 0; index < accepted.sampling.n; index++) {
+      const init = { ...accepted, id: `${accepted.id}-${index}`, index, leader: outputs[0]?.sequence }
+      outputs.push(new SequenceOutput(new Sequence(init), tokenizer))
+    }
+    // The first prompt token has no log-probability: nothing comes before it.
+    for (const { sequence } of outputs) sequence.promptLogprobsDone = 1
+    this.outputs = outputs
+  }
+
+  get leader(): Sequence {
+    return (this.outputs[0] as SequenceOutput).sequence
+  }
+
+  /** Takes in the log-probabilities of prompt tokens. A sequence that was put back computes some of them again. */
+  acceptPrompt(prompt: RowOutput['prompt']): void {
+    const { leader } = this
+    for (const { place, scores } of prompt) {
+      if (place !== leader.promptLogprobsDone) continue
+      const token = leader.tokens[place] as number
+      this.#promptLogprobs?.push(logprobsAt(this.#tokenizer, token, scores, this.accepted.sampling.promptLogprobs ?? 0))
+      leader.promptLogprobsDone++
+    }
+  }
+
+  /** Says what has happened since the last call; returns whether the request is complete. */
+  report(): boolean {
+    if (this.ended) return true
+    const { leader } = this
+    if (!this.#promptSaid && (leader.outputLength > 0 || leader.computed >= leader.promptLength)) this.#sayPrompt()
+    for (const output of this.outputs) {
+      const delta = output.takeDelta()
+      if (delta) this.#post(delta)
+    }
+    if (this.outputs.some((output) => output.finishReason === null)) return false
+    this.#end({ type: 'done', usage: this.#usage() })
+    return true
+  }
+
+  /** Ends with what there is so far, as the caller wishes. */
+  abort(): void {
+    if (this.ended) return
+    if (!this.#promptSaid) this.#sayPrompt()
+    for (const output of this.outputs) output.abort()
+    this.report()
+  }
+
+  fail(error: Error): void {
+    this.#end({ type: 'error', name: error.name, message: error.message })
+  }
+
+  #sayPrompt(): void {
+    this.#promptSaid = true
+    this.#post({
+      type: 'prompt',
+      prompt: this.accepted.promptText,
+      prompt_token_ids: [...this.accepted.promptTokens],
+      prompt_logprobs: this.#promptLogprobs,
+      num_cached_tokens: this.leader.cachedTokens,
+    })
+  }
+
+  #end(event: StreamEvent): void {
+    if (this.ended) return
+    this.ended = true
+    this.#post(event)
+  }
+
+  #usage(): Usage {
+    const prompt_tokens = this.accepted.promptTokens.length
+    const completion_tokens = this.outputs.reduce((sum, output) => sum + output.sequence.outputLength, 0)
+    return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens }
+  }
+}
