@@ -56,6 +56,7 @@ export class InputProcessor {
     const media = withoutKeys(keyed)
     const expanded = family.expandPrompt(config, prompt.source, prompt.encode, media)
     this.#checkLength(expanded.tokenIds)
+    this.#checkTokens(expanded.tokenIds)
     const positions = family.positions(config, expanded, media)
     return {
       id: request.request_id,
@@ -138,6 +139,14 @@ export class InputProcessor {
     if (tokens.length < maxModelLength) return
     throw contextLengthError(
       `prompt has ${tokens.length} tokens but max_model_len is ${maxModelLength}; shorten it or raise max_model_len (one place must be left for the answer)`,
+    )
+  }
+
+  #checkTokens(tokens: readonly number[]): void {
+    const odd = tokens.find((id) => id >= this.#vocabulary)
+    if (odd === undefined) return
+    throw invalidRequestError(
+      `The prompt has token ${odd}, but the model's tokens go from 0 to ${this.#vocabulary - 1}; its tokenizer.json belongs to another model, or the text holds a token that it adds.`,
     )
   }
 

@@ -1,0 +1,278 @@
+import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink'
+import type { EngineOptions, EngineStats, ModelInfo, ProgressEvent, WorkerApi } from '../protocol/engine-api.ts'
+import type { RequestOutput } from '../protocol/outputs.ts'
+import type { SamplingParams } from '../protocol/sampling.ts'
+import { abortError, deviceLostError, invalidRequestError, modelLoadError } from '../util/errors.ts'
+import { mapBounded } from './bounded.ts'
+import { collectOutput } from './collect-output.ts'
+import { makeWorker, pageUrl } from './make-worker.ts'
+import { checkSampling, prepareChat, preparePrompt, type RequestHead } from './prepare-request.ts'
+import type { ChatCallOptions, ChatMessage, GenerateOptions, Prompt } from './prompts.ts'
+import { type EngineLink, type PreparedRequest, RequestEvents } from './request-events.ts'
+import { TextStream } from './text-stream.ts'
+
+/** Options of LLM.create: the engine's own (vLLM's names), and what belongs to the page. */
+export interface LLMOptions extends Omit<EngineOptions, 'model'> {
+  /** Hub id ('Qwen/Qwen2-VL-2B-Instruct'), URL of a folder (relative to the page if it starts with ./, ../ or /), files, or a directory handle. */
+  model: EngineOptions['model'] | URL
+  /** Told of downloads, compilation and warm-up. */
+  onProgress?: (event: ProgressEvent) => void
+  /** Ends the loading. Later calls have signals of their own. */
+  signal?: AbortSignal
+  /** A worker running `ocellus/worker`, for bundlers that must see it made. dispose() leaves it to its owner. */
+  worker?: Worker
+  /** Where `ocellus/worker` lies, for hosts that move it. Default: beside this module. */
+  workerUrl?: string | URL
+}
+
+/** max_tokens of generate(), as in vLLM; chat() and stream() go on to the end of max_model_len. */
+const GENERATE_MAX_TOKENS = 16
+
+/** Requests of one batch handed to the engine at a time: enough to keep it full, few enough that their pictures fit in memory. */
+const BATCH_WIDTH = 64
+
+/** How long the engine may take to free what it holds, in milliseconds. */
+const DISPOSE_PATIENCE = 3000
+
+/**
+ * A model on the GPU, in a worker of its own, with vLLM's interface. Made by LLM.create, ended by dispose().
+ *
+ * Errors are told by `name`: InvalidRequestError (a field; what it was, what it may be), ContextLengthError, MediaError (a picture that
+ * cannot be fetched or decoded), DeviceLostError (GPU or worker gone; make a new LLM), AbortError (dispose, or whatever the signal's
+ * reason is). A failed request leaves the others alone.
+ */
+export class LLM {
+  /** What was loaded, and on which GPU. */
+  readonly info: ModelInfo
+  readonly #engine: EngineConnection
+  #requests = 0
+
+  private constructor(engine: EngineConnection, info: ModelInfo) {
+    this.#engine = engine
+    this.info = info
+  }
+
+  /**
+   * Loads a model. Errors: WebGPUUnavailableError, ModelLoadError (not found, damaged, not supported, too large), InvalidRequestError (an
+   * option), the signal's reason.
+   */
+  static async create(options: LLMOptions): Promise<LLM> {
+    const { onProgress, signal, worker, workerUrl, ...rest } = options ?? {}
+    signal?.throwIfAborted()
+    const engineOptions: EngineOptions = { ...rest, model: absoluteModel(rest.model) }
+    const engine = new EngineConnection(worker, workerUrl)
+    try {
+      return new LLM(engine, await engine.load(engineOptions, onProgress, signal))
+    } catch (error) {
+      await engine.close(error)
+      throw error
+    }
+  }
+
+  /**
+   * Continues one prompt or several, and gives one output per prompt in their order. A list of sampling_params goes with a list of prompts
+   * of the same length. max_tokens is 16 unless given, as in vLLM. Rejects with the first request that fails, ending the others.
+   */
+  generate(
+    prompts: Prompt | readonly Prompt[],
+    sampling_params: SamplingParams | readonly SamplingParams[] = {},
+    options: GenerateOptions = {},
+  ): Promise<RequestOutput[]> {
+    const list = isList(prompts) ? prompts : [prompts]
+    const open = (head: RequestHead, prompt: Prompt): Promise<PreparedRequest> =>
+      preparePrompt({ ...head, sampling: { ...head.sampling, max_tokens: head.sampling.max_tokens ?? GENERATE_MAX_TOKENS } }, prompt)
+    return this.#runAll(list, sampling_params, options.signal, open)
+  }
+
+  /**
+   * Answers one conversation or several, each rendered with the model's chat template, and gives one output per conversation in their
+   * order. max_tokens defaults to what is left of max_model_len. Rejects with the first request that fails, ending the others.
+   */
+  chat(
+    messages: readonly ChatMessage[] | readonly (readonly ChatMessage[])[],
+    sampling_params: SamplingParams | readonly SamplingParams[] = {},
+    options: ChatCallOptions = {},
+  ): Promise<RequestOutput[]> {
+    const list = isConversationList(messages) ? messages : [messages]
+    return this.#runAll(list, sampling_params, options.signal, (head, conversation) => prepareChat(head, conversation, options))
+  }
+
+  /**
+   * One prompt's or conversation's answer as it is written: for await (const { text } of llm.stream(…)). The last chunk has no text but the
+   * request's usage. The request starts with the first chunk asked for, and its pictures are those of that moment. `break`, return() and the
+   * signal end it in the engine. max_tokens defaults to what is left of max_model_len.
+   */
+  stream(input: Prompt | readonly ChatMessage[], sampling_params: SamplingParams = {}, options: ChatCallOptions = {}): TextStream {
+    const request_id = String(this.#requests++)
+    const prepare = async (signal: AbortSignal): Promise<PreparedRequest> => {
+      const head: RequestHead = { request_id, sampling: checkSampling(sampling_params), signal }
+      return isConversation(input) ? prepareChat(head, input, options) : preparePrompt(head, input)
+    }
+    return new TextStream(request_id, new RequestEvents(this.#engine, prepare, options.signal))
+  }
+
+  /** Text as the model's token ids. add_special_tokens: with those its tokenizer puts around a text. Default true, as transformers. */
+  tokenize(text: string, options: { add_special_tokens?: boolean } = {}): Promise<number[]> {
+    return this.#engine.call((engine) => engine.tokenize(text, options.add_special_tokens ?? true))
+  }
+
+  /** Token ids as text, special tokens included. */
+  detokenize(ids: readonly number[]): Promise<string> {
+    return this.#engine.call((engine) => engine.detokenize([...ids]))
+  }
+
+  /** The engine's counters: tokens, steps, GPU bytes, work per step. */
+  stats(): Promise<EngineStats> {
+    return this.#engine.call((engine) => engine.stats())
+  }
+
+  /** Ends open requests with AbortError, frees the GPU and ends the worker. A second call waits for the first. */
+  dispose(): Promise<void> {
+    return this.#engine.close(abortError('The LLM was disposed of.'))
+  }
+
+  async #runAll<T>(
+    inputs: readonly T[],
+    sampling_params: SamplingParams | readonly SamplingParams[],
+    signal: AbortSignal | undefined,
+    prepare: (head: RequestHead, input: T) => Promise<PreparedRequest>,
+  ): Promise<RequestOutput[]> {
+    const sampling = isList(sampling_params) ? sampling_params : inputs.map(() => sampling_params)
+    if (sampling.length !== inputs.length) {
+      throw invalidRequestError(`${inputs.length} prompts came with ${sampling.length} sampling_params; give one for all or one for each.`)
+    }
+    const others = new AbortController()
+    const signals = signal ? AbortSignal.any([signal, others.signal]) : others.signal
+    const requests = inputs.map((input, i) => ({ request_id: String(this.#requests++), input, sampling: checkSampling(sampling[i]) }))
+    try {
+      return await mapBounded(requests, BATCH_WIDTH, ({ request_id, input, sampling }) => {
+        const open = (signal: AbortSignal): Promise<PreparedRequest> => prepare({ request_id, sampling, signal }, input)
+        return collectOutput(request_id, new RequestEvents(this.#engine, open, signals))
+      })
+    } catch (error) {
+      others.abort(error)
+      throw error
+    }
+  }
+}
+
+/** The worker and what can happen to it. Every promise it hands out is settled when it ends, however it ends. */
+class EngineConnection implements EngineLink {
+  readonly #worker: Worker
+  readonly #owned: boolean
+  readonly #remote: Remote<WorkerApi>
+  readonly #ended = new AbortController()
+  readonly #listeners = new Set<(reason: unknown) => void>()
+  #closed: { reason: unknown; done: Promise<void> } | undefined
+
+  constructor(worker: Worker | undefined, workerUrl: string | URL | undefined) {
+    this.#owned = !worker
+    this.#worker = worker ?? makeWorker(workerUrl)
+    this.#remote = wrap<WorkerApi>(this.#worker)
+    this.#worker.addEventListener('error', this.#onError)
+    // Without a worker that answers, or locks, there is nothing to watch: errors and dispose() still end the connection.
+    this.#watch().catch(() => {})
+  }
+
+  async load(options: EngineOptions, onProgress: LLMOptions['onProgress'], signal: AbortSignal | undefined): Promise<ModelInfo> {
+    const onAbort = (): void => {
+      // The worker may be deep in a download: it is told to stop, but not waited for.
+      void this.#remote.cancelLoad().catch(() => {})
+      void this.close(signal?.reason, 0)
+    }
+    signal?.addEventListener('abort', onAbort)
+    try {
+      return await this.call((engine) =>
+        engine.load(
+          options,
+          proxy((event: ProgressEvent) => onProgress?.(event)),
+        ),
+      )
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  submit({ request, transfer: moved }: PreparedRequest, port: MessagePort): Promise<void> {
+    return this.call((engine) => engine.submit(transfer(request, moved), transfer(port, [port])))
+  }
+
+  /** Calls the engine; rejects when the worker ends first, which comlink alone would never notice. */
+  async call<T>(work: (engine: Remote<WorkerApi>) => Promise<T>): Promise<T> {
+    let stop = (): void => {}
+    const ended = new Promise<never>((_, reject) => {
+      stop = this.onClosed(reject)
+    })
+    try {
+      return await (this.#closed ? ended : Promise.race([ended, work(this.#remote)]))
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'DataCloneError') {
+        // A function among the template's variables, a detached buffer.
+        throw invalidRequestError(`What was given cannot be sent to the engine's worker: ${error.message}`)
+      }
+      throw error
+    } finally {
+      stop()
+    }
+  }
+
+  onClosed(listener: (reason: unknown) => void): () => void {
+    if (this.#closed) listener(this.#closed.reason)
+    else this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * Ends the engine; everything under way and every later call is given `reason`. `patience`: how long the engine may take to free what it
+   * holds before its worker is ended regardless, in milliseconds.
+   */
+  close(reason: unknown, patience = DISPOSE_PATIENCE): Promise<void> {
+    this.#closed ??= { reason, done: this.#shutDown(patience) }
+    const listeners = [...this.#listeners]
+    this.#listeners.clear()
+    for (const listener of listeners) listener(reason)
+    return this.#closed.done
+  }
+
+  /** A worker that ends by itself, or is terminated by its owner, says nothing; but it lets go of its lock. */
+  async #watch(): Promise<void> {
+    const name = `ocellus-${crypto.randomUUID()}`
+    await this.#remote.holdLock(name)
+    await navigator.locks.request(name, { signal: this.#ended.signal }, () =>
+      this.close(deviceLostError("The engine's worker has ended while it was needed. Make a new LLM."), 0),
+    )
+  }
+
+  async #shutDown(patience: number): Promise<void> {
+    this.#ended.abort()
+    await Promise.race([this.#remote.dispose().catch(() => {}), new Promise((resolve) => setTimeout(resolve, patience))])
+    this.#worker.removeEventListener('error', this.#onError)
+    this.#remote[releaseProxy]()
+    if (this.#owned) this.#worker.terminate()
+  }
+
+  readonly #onError = (event: ErrorEvent): void => {
+    event.preventDefault?.()
+    const where = event.filename ? ` (${event.filename}:${event.lineno})` : ''
+    // A script that cannot be loaded gives an event without a message.
+    const error = event.message
+      ? deviceLostError(`The engine's worker failed: ${event.message}${where}. Make a new LLM.`)
+      : modelLoadError("The engine's worker could not be started; check that the file that `workerUrl` or the bundler points at exists.")
+    void this.close(error, 0)
+  }
+}
+
+const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value)
+
+const isConversation = (input: Prompt | readonly ChatMessage[]): input is readonly ChatMessage[] => Array.isArray(input)
+
+/** One conversation is a list of messages; several are a list of lists. */
+const isConversationList = (
+  messages: readonly ChatMessage[] | readonly (readonly ChatMessage[])[],
+): messages is readonly (readonly ChatMessage[])[] => Array.isArray(messages) && messages.length > 0 && Array.isArray(messages[0])
+
+/** A relative URL means the page's folder; the worker, which lies elsewhere, gets it whole. */
+function absoluteModel(model: LLMOptions['model']): EngineOptions['model'] {
+  if (model instanceof URL) return model.href
+  return typeof model === 'string' && /^(\/|\.\.?(\/|$))/.test(model) ? new URL(model, pageUrl()).href : model
+}

@@ -1,0 +1,38 @@
+export { LLM, type LLMOptions } from './api/llm.ts'
+export type {
+  ArrayInput,
+  AudioInput,
+  ClipSource,
+  ImageEmbeds,
+  ImageInput,
+  MultiModalData,
+  MultiModalUuids,
+  NestedNumbers,
+  PictureSource,
+  VideoEmbeds,
+  VideoInput,
+} from './api/media-types.ts'
+export type {
+  ChatCallOptions,
+  ChatMessage,
+  ChatPart,
+  GenerateOptions,
+  Prompt,
+  PromptExtras,
+  TextPrompt,
+  TokensPrompt,
+} from './api/prompts.ts'
+export type { TextChunk, TextStream } from './api/text-stream.ts'
+export type { ChatOptions, Role } from './protocol/chat.ts'
+export type {
+  AdapterSummary,
+  DTypeOption,
+  EngineOptions,
+  EngineStats,
+  ModelInfo,
+  ProgressEvent,
+  QuantizationOption,
+} from './protocol/engine-api.ts'
+export type { Modality } from './protocol/media.ts'
+export type { CompletionOutput, FinishReason, Logprob, LogprobsAt, RequestOutput, Usage } from './protocol/outputs.ts'
+export type { SamplingParams } from './protocol/sampling.ts'

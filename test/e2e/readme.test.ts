@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openLibraryPage } from './page.ts'
+import { runCli } from './run-cli.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const blocks = (language: string): string[] =>
+  [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].flatMap(([, kind, code = '']) => (kind === language ? [code] : []))
+
+describe('the README', () => {
+  it('has examples that run as they stand, but for the model', async () => {
+    const { page, library, model, complaints, close } = await openLibraryPage()
+    try {
+      await page.evaluate(() => document.body.append(Object.assign(document.createElement('canvas'), { width: 64, height: 48 })))
+      const examples = blocks('js')
+      expect(examples.length).toBeGreaterThan(2)
+      for (const [i, example] of examples.entries()) {
+        const code = example.replace("from 'ocellus'", `from '${library}index.js'`).replaceAll('Qwen/Qwen2-VL-2B-Instruct', model)
+        const content = `${code.replace('max_model_len: 2048', 'max_model_len: 256')}\nglobalThis.finished = ${i}`
+        await page.addScriptTag({ type: 'module', content })
+        await page.waitForFunction((i) => (globalThis as { finished?: number }).finished === i, i, { timeout: 60_000 }).catch(() => {})
+        expect([i, await page.evaluate(() => (globalThis as { finished?: number }).finished), complaints]).toEqual([i, i, []])
+      }
+    } finally {
+      await close()
+    }
+  })
+
+  it('names flags, commands and scripts that exist', async () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const lines = blocks('sh').flatMap((block) => block.trim().split('\n'))
+    for (const [, script = ''] of lines.join('\n').matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts)).toContain(script)
+    for (const line of lines) {
+      const command = /npx ocellus ([\w-]+)/.exec(line)?.[1]
+      if (command === undefined) continue
+      const { stdout } = await runCli(command, '--help')
+      for (const [flag] of line.matchAll(/--[\w-]+/g)) expect(stdout).toContain(flag)
+    }
+  })
+})
