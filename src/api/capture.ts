@@ -80,6 +80,8 @@ function asList<T>(
   const items: readonly T[] = value === undefined || value === null ? [] : single ? [value as T] : (value as readonly T[])
   const given = uuids[modality] ?? []
   const names = typeof given === 'string' ? [given] : given
+  const wrong: unknown = names.find((name: unknown) => name !== null && typeof name !== 'string')
+  if (wrong !== undefined) throw invalidRequestError(`multi_modal_uuids.${modality} holds ${describe(wrong)}; a name is a string, or null.`)
   if (names.length > 0 && names.length !== items.length) {
     throw invalidRequestError(
       `multi_modal_uuids.${modality} has ${names.length} name(s) for ${items.length} item(s); give one per item, null where there is none.`,

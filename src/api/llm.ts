@@ -3,6 +3,7 @@ import type { EngineOptions, EngineStats, ModelInfo, ProgressEvent, WorkerApi } 
 import type { RequestOutput } from '../protocol/outputs.ts'
 import type { SamplingParams } from '../protocol/sampling.ts'
 import { abortError, deviceLostError, invalidRequestError, modelLoadError } from '../util/errors.ts'
+import { showValue } from '../util/show-value.ts'
 import { mapBounded } from './bounded.ts'
 import { collectOutput } from './collect-output.ts'
 import { makeWorker, pageUrl } from './make-worker.ts'
@@ -113,11 +114,15 @@ export class LLM {
 
   /** Text as the model's token ids. add_special_tokens: with those its tokenizer puts around a text. Default true, as transformers. */
   tokenize(text: string, options: { add_special_tokens?: boolean } = {}): Promise<number[]> {
+    if (typeof text !== 'string') return Promise.reject(invalidRequestError(`tokenize takes a string, got ${showValue(text)}.`))
     return this.#engine.call((engine) => engine.tokenize(text, options.add_special_tokens ?? true))
   }
 
   /** Token ids as text, special tokens included. */
   detokenize(ids: readonly number[]): Promise<string> {
+    if (!isList(ids) || !ids.every((id) => Number.isInteger(id) && id >= 0)) {
+      return Promise.reject(invalidRequestError(`detokenize takes a list of token ids, got ${showValue(ids)}.`))
+    }
     return this.#engine.call((engine) => engine.detokenize([...ids]))
   }
 

@@ -46,7 +46,7 @@ export async function prepareChat(head: RequestHead, messages: readonly ChatMess
 }
 
 async function prepare({ request_id, sampling, signal }: RequestHead, input: WirePrompt, extras: PromptExtras): Promise<PreparedRequest> {
-  const { media, transfer } = await captureMedia(extras.multi_modal_data ?? {}, extras.multi_modal_uuids, signal)
+  const { media, transfer } = await captureMedia(extras.multi_modal_data ?? {}, extras.multi_modal_uuids ?? {}, signal)
   const { mm_processor_kwargs, cache_salt, priority } = extras
   const request: EngineRequest = {
     request_id,

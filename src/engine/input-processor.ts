@@ -108,6 +108,7 @@ export class InputProcessor {
     if (!Array.isArray(messages) || messages.length === 0) throw invalidRequestError('messages must hold at least one message, got none.')
     const { templates, tokenizer } = this.#model
     const own = chat.chat_template ?? templates.chatTemplate
+    if (own !== undefined && typeof own !== 'string') throw invalidRequestError(`chat_template must be a string, got ${showValue(own)}.`)
     const template = chooseChatTemplate({ ...templates, chatTemplate: own }, (chat.tools?.length ?? 0) > 0)
     return renderChat(template, {
       messages,
@@ -161,7 +162,7 @@ function processorOptionsOf({ mm_processor_kwargs: options = {} }: EngineRequest
 }
 
 function priorityOf({ priority = 0 }: EngineRequest): number {
-  if (!Number.isFinite(priority)) throw invalidRequestError(`priority must be a number, got ${JSON.stringify(priority)}.`)
+  if (!Number.isFinite(priority)) throw invalidRequestError(`priority must be a number, got ${showValue(priority)}.`)
   return priority
 }
 

@@ -57,6 +57,11 @@ const GREEDY_BELOW = 1e-5
 /** Positive temperatures are raised to this, so that logits over temperature stay finite (vLLM). */
 const MIN_TEMPERATURE = 0.01
 
+/** Smaller than the likeliest token of any vocabulary can be, so that it alone is left, and no zero in float32. */
+const MIN_TOP_P = 1e-6
+/** A repetition penalty beyond this, or below its inverse, changes no choice any more but may overflow. */
+const MAX_PENALTY = 1e6
+
 interface Range {
   readonly test: (value: number) => boolean
   /** Completes 'top_p must be …, got 3.' */
@@ -105,10 +110,10 @@ export function resolveSampling(params: SamplingParams, context: SamplingContext
   const resolved: ResolvedSampling = {
     n: params.n ?? 1,
     temperature: greedy ? 0 : Math.max(temperature, MIN_TEMPERATURE),
-    topP: greedy ? 1 : number('top_p', 1),
+    topP: greedy ? 1 : Math.max(MIN_TOP_P, number('top_p', 1)),
     topK: greedy ? 0 : Math.max(0, number('top_k', 0)),
     minP: greedy ? 0 : number('min_p', 0),
-    repetitionPenalty: number('repetition_penalty', 1),
+    repetitionPenalty: Math.min(MAX_PENALTY, Math.max(1 / MAX_PENALTY, number('repetition_penalty', 1))),
     presencePenalty: params.presence_penalty ?? 0,
     frequencyPenalty: params.frequency_penalty ?? 0,
     seed: params.seed == null || params.seed === -1 ? context.defaultSeed : BigInt.asUintN(64, BigInt(params.seed)),

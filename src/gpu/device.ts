@@ -169,7 +169,10 @@ class OpenGpu implements Gpu {
 
   async #compile(kernel: Kernel, constants: Constants): Promise<Pipeline> {
     const { device } = this
+    // What is wrong with the code is told with the pipeline's failure below; the scope keeps it from being told a second time.
+    device.pushErrorScope('validation')
     const module = device.createShaderModule({ code: kernel.source, label: kernel.name })
+    void device.popErrorScope().catch(() => null)
     const storageLayout = device.createBindGroupLayout({
       label: kernel.name,
       entries: kernel.writable.map((writable, binding) => ({

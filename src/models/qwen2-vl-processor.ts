@@ -109,7 +109,14 @@ export function prepareEmbeds(config: Qwen2VlConfig, kind: MediaKind, tensors: R
     throw invalidRequestError(`${kind}_grid_thw has shape [${grids.shape}]; expected [items, 3].`)
   }
   const items = Array.from({ length: grids.data.length / 3 }, (_, i) => [...grids.data.slice(i * 3, i * 3 + 3)])
-  const counts = items.map(([t = 0, h = 0, w = 0]) => (t * h * w) / config.vision.mergeSize ** 2)
+  const { mergeSize } = config.vision
+  const odd = items.find(([t = 0, h = 0, w = 0]) => t < 1 || h < 1 || w < 1 || h % mergeSize !== 0 || w % mergeSize !== 0)
+  if (odd) {
+    throw invalidRequestError(
+      `${kind}_grid_thw has the grid [${odd}]; it must be frames, rows and columns of patches, the last two multiples of ${mergeSize}.`,
+    )
+  }
+  const counts = items.map(([t = 0, h = 0, w = 0]) => (t * h * w) / mergeSize ** 2)
   const total = counts.reduce((sum, count) => sum + count, 0)
   if (embeds.data.length !== total * config.hidden || embeds.shape.at(-1) !== config.hidden) {
     throw invalidRequestError(

@@ -1,14 +1,3 @@
-import { expose } from 'comlink'
-import { Engine } from '../engine/engine.ts'
-import type { WorkerApi } from '../protocol/engine-api.ts'
+import { serveEngine } from './serve-engine.ts'
 
-const holdLock: WorkerApi['holdLock'] = (name) =>
-  new Promise((held) => {
-    void navigator.locks.request(name, () => {
-      held()
-      return new Promise(() => {})
-    })
-  })
-
-// Control calls go through comlink; each request's tokens go over the port that came with it.
-expose(Object.assign(new Engine(), { holdLock }) satisfies WorkerApi)
+serveEngine()

@@ -22,6 +22,15 @@ describe('EncoderCache', () => {
     expect(cache.find('c')).toMatchObject({ start: 8 })
   })
 
+  it('forgets what nobody holds when it is cleared', () => {
+    const cache = new EncoderCache(12)
+    for (const key of ['a', 'b']) cache.allocate(key, 4)
+    cache.pin('b')
+    cache.clear()
+    expect(cache.find('a')).toBe(undefined)
+    expect(cache.find('b')).toMatchObject({ start: 4 })
+  })
+
   it('never drops pinned items, and drops none in vain', () => {
     const cache = new EncoderCache(12)
     for (const key of ['a', 'b', 'c']) cache.allocate(key, 4)

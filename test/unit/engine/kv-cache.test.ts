@@ -40,6 +40,20 @@ describe('KvCache', () => {
     expect(kv.referencesOf(first.blocks[0] as number)).toBe(2)
   })
 
+  it('takes nothing over once it has forgotten, and leaves pages in use with their holders', () => {
+    const kv = new KvCache(20)
+    const [gone, held] = [makeSequence(range(40)), makeSequence(range(32, 7))]
+    compute(kv, gone)
+    kv.release(gone)
+    compute(kv, held)
+    kv.forget()
+    expect(kv.usedCount).toBe(held.blocks.length)
+    expect(compute(kv, makeSequence(range(40)))).toBe(0)
+    expect(compute(kv, makeSequence(range(32, 7)))).toBe(0)
+    kv.release(held)
+    expect(kv.usedCount).toBe(5)
+  })
+
   it('always leaves a token to compute', () => {
     const kv = new KvCache(20)
     compute(kv, makeSequence(range(32)))
