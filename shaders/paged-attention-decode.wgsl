@@ -7,13 +7,15 @@
 // A split without slots has sum 0 and leaves its partial as it was.
 //
 // One workgroup per (GROUP ≤ 8 query heads of one kv head, split, token): a key or value is read once for all of them. Slots go in
-// tiles of 32. Scores: four threads share a slot, each with every fourth column. Weights: two threads per slot, four heads each.
+// tiles of TILE. Scores: four threads share a slot, each with every fourth column. Weights: two threads per slot, four heads each.
 // Output: a thread has one column and every TEAMS-th slot of the tile; the teams are summed at the end, two heads at a time.
 
-const THREADS: u32 = 128u;
-const TILE: u32 = 32u;
+// A split is whole runs of so many slots.
+const RUN: u32 = 32u;
 const HIDDEN: f32 = -1e30;
 
+override THREADS: u32 = 128u;      // at least COLUMNS and GROUP; 8 divides it
+override TILE: u32 = THREADS / 4u;
 override HEADS: u32 = 1u;
 override GROUP: u32 = 1u;
 override SCALE: f32 = 0.125;
@@ -33,9 +35,9 @@ struct Params { max_blocks: u32, splits: u32 }
 @group(1) @binding(0) var<uniform> params: Params;
 
 var<workgroup> queries: array<vec4<f32>, QUERIES>;          // [head, column]
-var<workgroup> work: array<vec4<f32>, 256>;                 // parts of scores [part, slot, half]; at the end sums of threads [head, thread]
-var<workgroup> scores: array<vec4<f32>, 64>;                // [slot, half]: four heads each
-var<workgroup> weights: array<vec4<f32>, 64>;               // [slot, half]
+var<workgroup> work: array<vec4<f32>, 2u * THREADS>;        // parts of scores [part, slot, half]; at the end sums of threads [head, thread]
+var<workgroup> scores: array<vec4<f32>, 2u * TILE>;         // [slot, half]: four heads each
+var<workgroup> weights: array<vec4<f32>, 2u * TILE>;        // [slot, half]
 var<workgroup> shrink: array<vec4<f32>, 2>;                 // by half: what earlier sums shrink by
 var<workgroup> tops: array<vec4<f32>, 2>;
 var<workgroup> sums: array<vec4<f32>, 2>;
@@ -91,7 +93,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let first_head = group.x * GROUP;
   let first = (token * HEADS + first_head) * params.splits + group.y;
   let slots = token_slot[token] + 1u;
-  let per_split = (slots + params.splits * TILE - 1u) / (params.splits * TILE) * TILE;
+  let per_split = (slots + params.splits * RUN - 1u) / (params.splits * RUN) * RUN;
   let begin = group.y * per_split;
   let end = min(begin + per_split, slots);
   if (begin >= end) {

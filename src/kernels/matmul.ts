@@ -21,7 +21,7 @@ const SMALL_TILE_TOKENS = 128
 /** Linear layer for many tokens. 4 divides cols. */
 export function matmul(step: Step, call: LinearCall): void {
   const { x, tokens, rows, cols, data, scales, bias, residual, output } = call
-  const tile = tokens <= SMALL_TILE_TOKENS && !step.software ? 32 : 64
+  const tile = tokens <= SMALL_TILE_TOKENS ? 32 : 64
   const { none } = step
   step.dispatch(kernels[call.format], {
     buffers: [x, data, scales ?? none, bias ?? none, residual ?? none, output],

@@ -31,7 +31,7 @@ export interface MatvecOptions {
 /** Linear layer for few tokens. chunkColumns of the format divide cols. */
 export function matvec(step: Step, call: LinearCall, { norm, gated = false }: MatvecOptions = {}): void {
   const { x, tokens, rows, cols, format, data, scales, bias, residual, output } = call
-  const team = step.software ? softwareTeam(call) : matvecTeam(call)
+  const team = matvecTeam(call)
   const { none } = step
   step.dispatch(kernels[format], {
     buffers: [x, data, scales ?? none, bias ?? none, residual ?? none, norm?.weight ?? none, output],
@@ -52,12 +52,6 @@ interface Team {
   readonly TEAMS: number
   readonly ROWS: number
   readonly TOKENS: number
-}
-
-/** Whole rows to single threads: on SwiftShader f16 320 → 1792 takes 5 ms so, and 128 ms with 64 lanes. */
-function softwareTeam({ tokens }: LinearCall): Team {
-  const TOKENS = Math.min(MAX_TOKENS, 2 ** Math.ceil(Math.log2(tokens)))
-  return { LANES: 1, TEAMS: TOKENS > 1 ? 8 : 4, ROWS: 4, TOKENS }
 }
 
 /**

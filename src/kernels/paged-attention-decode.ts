@@ -53,10 +53,23 @@ export function pagedAttentionDecode(
   step.dispatch(kernels[kv.k.dtype === 'f16' ? 'f16' : 'f32'], {
     buffers: [roped, kv.k, kv.v, places.tokenSequence, places.tokenSlot, places.blockTable, partials, stats],
     params: { max_blocks: maxBlocks, splits },
-    constants: { HEADS: heads, KV_HEADS: kvHeads, HEAD_DIM: headDim, GROUP: group, SCALE: headDim ** -0.5 },
+    constants: {
+      HEADS: heads,
+      KV_HEADS: kvHeads,
+      HEAD_DIM: headDim,
+      GROUP: group,
+      SCALE: headDim ** -0.5,
+      THREADS: threadsFor(step, headDim),
+    },
     workgroups: [heads / group, splits, tokens],
   })
   return { partials, stats }
+}
+
+/** On SwiftShader 60 slots of 5 heads of 64 take 0.9 ms with 128 threads and 0.45 ms with 16; 5 slots 0.5 and 0.08 ms. */
+function threadsFor(step: Step, headDim: number): number {
+  if (!step.software) return 128
+  return headDim <= 64 ? 16 : 32
 }
 
 /** The largest divisor of the query heads per kv head that fits a workgroup. */

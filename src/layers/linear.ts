@@ -4,6 +4,7 @@ import type { Activation } from '../kernels/lib/activation-code.ts'
 import type { LinearCall, RmsNorm } from '../kernels/lib/linear-call.ts'
 import { chunkColumns } from '../kernels/lib/weight-code.ts'
 import { matmul } from '../kernels/matmul.ts'
+import { matmulDirect } from '../kernels/matmul-direct.ts'
 import { matvec } from '../kernels/matvec.ts'
 import { siluMul } from '../kernels/silu-mul.ts'
 import { rmsNorm } from './norm.ts'
@@ -31,8 +32,12 @@ export function linear(step: Step, x: Tensor, weight: LinearWeight, options: Lin
   if (residual) expectShape('residual of linear', residual, [tokens, weight.rows])
   const output = step.scratch('f32', [tokens, weight.rows])
   const call: LinearCall = { ...weight, x, tokens, activation, residual, output }
-  if (fewTokens(call)) matvec(step, call, { norm })
-  else matmul(step, { ...call, x: norm ? rmsNorm(step, x, norm.weight, norm.epsilon) : x })
+  if (takesMatvec(step, call)) {
+    matvec(step, call, { norm })
+    return output
+  }
+  const multiply = step.software ? matmulDirect : matmul
+  multiply(step, { ...call, x: norm ? rmsNorm(step, x, norm.weight, norm.epsilon) : x })
   return output
 }
 
@@ -42,7 +47,7 @@ export function linear(step: Step, x: Tensor, weight: LinearWeight, options: Lin
  */
 export function gatedLinear(step: Step, x: Tensor, weight: LinearWeight, options: Pick<LinearOptions, 'norm'> = {}): Tensor {
   const tokens = checkInput(x, weight, options.norm)
-  if (!fewTokens({ ...weight, tokens })) return siluMul(step, linear(step, x, weight, options))
+  if (!takesMatvec(step, { ...weight, tokens })) return siluMul(step, linear(step, x, weight, options))
   const output = step.scratch('f32', [tokens, weight.rows / 2])
   matvec(step, { ...weight, x, tokens, activation: 'none', residual: undefined, output }, { norm: options.norm, gated: true })
   return output
@@ -57,10 +62,13 @@ function checkInput(x: Tensor, { rows, cols }: LinearWeight, norm: RmsNorm | und
 }
 
 /**
- * Is matvec the faster kernel? Measured on an H200: q4 1536 → 17920 takes 41 µs per 8 tokens, matmul 125 µs for up to 32; with few long
- * rows, which leave matmul few tiles, q4 8960 → 1536 takes 26 µs per 8 tokens, matmul 394 µs for 64.
+ * Is matvec the kernel to take? On SwiftShader never: one token through f16 320 → 1792 costs 3 ms of CPU time with matmul-direct, and 16 ms
+ * with matvec in teams of one thread. On hardware where it is faster. Measured on an H200: q4 1536 → 17920 takes 41 µs per 8 tokens,
+ * matmul 125 µs for up to 32; with few long rows, which leave matmul few tiles, q4 8960 → 1536 takes 26 µs per 8 tokens, matmul 394 µs
+ * for 64.
  */
-function fewTokens({ tokens, rows, cols, format }: Pick<LinearCall, 'tokens' | 'rows' | 'cols' | 'format'>): boolean {
+function takesMatvec(step: Step, { tokens, rows, cols, format }: Pick<LinearCall, 'tokens' | 'rows' | 'cols' | 'format'>): boolean {
+  if (step.software) return false
   const most = rows <= 4096 && cols > 2 * rows ? 64 : 16
   return tokens <= most && cols % chunkColumns[format] === 0
 }

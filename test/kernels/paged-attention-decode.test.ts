@@ -18,6 +18,8 @@ interface Shape {
   /** Tokens in the cache before this one, per sequence. */
   cached: number[]
   splits: number
+  /** With the workgroups for SwiftShader. */
+  software?: boolean
 }
 
 const SHAPES: Shape[] = [
@@ -31,12 +33,16 @@ const SHAPES: Shape[] = [
   { dtypes: ['f32'], heads: 6, kvHeads: 2, headDim: 80, cached: [0, 300, 33, 129], splits: 5 },
   { dtypes: ['f16'], heads: 14, kvHeads: 1, headDim: 64, cached: [90, 5], splits: 2 },
   { dtypes: ['f16'], heads: 12, kvHeads: 2, headDim: 128, cached: [700, 15], splits: 6 },
+  { dtypes: ['f16'], heads: 1, kvHeads: 1, headDim: 4, cached: [0], splits: 1, software: true },
+  { dtypes: ['f16', 'f32'], heads: 5, kvHeads: 1, headDim: 64, cached: [90, 5], splits: 4, software: true },
+  { dtypes: ['f32'], heads: 8, kvHeads: 1, headDim: 72, cached: [63, 64], splits: 2, software: true },
+  { dtypes: ['f16'], heads: 12, kvHeads: 2, headDim: 128, cached: [130, 15], splits: 3, software: true },
 ]
 
 describe('paged-attention-decode', () => {
-  for (const { dtypes, heads, kvHeads, headDim, cached, splits } of SHAPES) {
+  for (const { dtypes, heads, kvHeads, headDim, cached, splits, software = false } of SHAPES) {
     for (const dtype of dtypes) {
-      it(`splits ${cached} cached tokens in ${splits}, ${heads}/${kvHeads} heads of ${headDim}, ${dtype} pages`, async () => {
+      it(`splits ${cached} cached tokens in ${splits}, ${heads}/${kvHeads} heads of ${headDim}, ${dtype} pages${software ? ', for software adapters' : ''}`, async () => {
         const gpu = await testGpu()
         const batch = pagedBatch(
           cached.map((count) => [count, 1]),
@@ -45,13 +51,17 @@ describe('paged-attention-decode', () => {
         const width = (heads + kvHeads) * headDim
         const roped = randomFloats(1, batch.tokens * width, -2, 2)
         const pages = { k: randomPages(batch, kvHeads, headDim, dtype, 2), v: randomPages(batch, kvHeads, headDim, dtype, 3) }
-        const [partials = [], stats = []] = await runOnce(gpu, (step) => {
-          const shape = [batch.blocks, kvHeads, 16, headDim]
-          const kv = { k: upload(gpu, dtype, shape, pages.k), v: upload(gpu, dtype, shape, pages.v) }
-          const query = upload(gpu, 'f32', [batch.tokens, width], roped)
-          const found = pagedAttentionDecode(step, query, kv, uploadBatch(gpu, batch), heads, splits)
-          return [found.partials, found.stats]
-        })
+        const [partials = [], stats = []] = await runOnce(
+          gpu,
+          (step) => {
+            const shape = [batch.blocks, kvHeads, 16, headDim]
+            const kv = { k: upload(gpu, dtype, shape, pages.k), v: upload(gpu, dtype, shape, pages.v) }
+            const query = upload(gpu, 'f32', [batch.tokens, width], roped)
+            const found = pagedAttentionDecode(step, query, kv, uploadBatch(gpu, batch), heads, splits)
+            return [found.partials, found.stats]
+          },
+          { software },
+        )
         const expected = reference(roped, pages, batch, { heads, kvHeads, headDim, splits })
         // Empty splits say so with a sum of 0; their partials are undefined.
         expected.sums.forEach((sum, at) => {
