@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { LLM } from '../../src/index.ts'
-import { type Header, type HeaderEntry, ModelFiles, safetensors } from '../support/model-files.ts'
-import { answer, expectHealthy, goldenCase, openGolden, rejection, unhandledRejections } from '../support/golden-model.ts'
 import { hostedEngine } from '../support/engine-host.ts'
 import { type Fault, FaultWorker } from '../support/fault-worker.ts'
+import { answer, expectHealthy, goldenCase, openGolden, rejection, unhandledRejections } from '../support/golden-model.ts'
+import { type Header, type HeaderEntry, ModelFiles, safetensors } from '../support/model-files.ts'
 
 const unhandled = unhandledRejections()
 const LONG = { temperature: 0, max_tokens: 190, ignore_eos: true }
