@@ -192,7 +192,8 @@ class OpenGpu implements Gpu {
       return { pipeline, storageLayout }
     } catch (thrown) {
       const { messages } = await module.getCompilationInfo()
-      const lines = messages.map((m) => `  line ${m.lineNum}: ${m.message} (${kernel.source.split('\n')[m.lineNum - 1]?.trim()})`)
+      const code = kernel.source.split('\n')
+      const lines = messages.map((m) => `  line ${m.lineNum}: ${m.message}\n    ${code[m.lineNum - 1]?.trim() ?? ''}`)
       throw new Error(`kernel ${kernel.name} does not compile: ${thrown instanceof Error ? thrown.message : thrown}\n${lines.join('\n')}`)
     }
   }
