@@ -2,7 +2,7 @@ import { BLOCK_SIZE } from '../layers/batch.ts'
 import type { Sequence } from './sequence.ts'
 
 /** The page that padding tokens write to. Never given out; unused entries of a block table are 0 and so point here. */
-export const TRASH_BLOCK = 0
+const TRASH_BLOCK = 0
 
 interface CachedPrefix {
   readonly key: string
@@ -34,7 +34,7 @@ export class KvCache {
   constructor(blocks: number) {
     this.total = blocks - 1
     this.#references = new Uint32Array(blocks)
-    for (let block = 1; block < blocks; block++) this.#blank.add(block)
+    for (let block = TRASH_BLOCK + 1; block < blocks; block++) this.#blank.add(block)
   }
 
   get freeCount(): number {

@@ -24,8 +24,6 @@ export interface Gpu {
   readonly device: GPUDevice
   readonly adapterInfo: GPUAdapterInfo
   readonly software: boolean
-  readonly shaderF16: boolean
-  readonly subgroups: boolean
   readonly timestamps: boolean
   readonly counters: GpuCounters
   /** Resolves with a DeviceLostError when the device goes away without destroy(). */
@@ -89,8 +87,6 @@ class OpenGpu implements Gpu {
   readonly device: GPUDevice
   readonly adapterInfo: GPUAdapterInfo
   readonly software: boolean
-  readonly shaderF16: boolean
-  readonly subgroups: boolean
   readonly timestamps: boolean
   readonly paramsLayout: GPUBindGroupLayout
   readonly lost: Promise<Error>
@@ -105,8 +101,6 @@ class OpenGpu implements Gpu {
     this.software =
       info.isFallbackAdapter === true ||
       /swiftshader|llvmpipe|lavapipe|warp|software/i.test(`${info.architecture} ${info.description} ${info.vendor}`)
-    this.shaderF16 = device.features.has('shader-f16')
-    this.subgroups = device.features.has('subgroups')
     this.timestamps = device.features.has('timestamp-query')
     this.paramsLayout = device.createBindGroupLayout({
       label: 'params',
