@@ -15,8 +15,10 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
 LEAST_PIXELS, MOST_PIXELS = 112 * 112, 448 * 448
 CLIP_MOST_PIXELS = 168 * 168
-# Smaller pictures are enlarged to 96 tokens: small letters are then read far better (120 held-out texts: 97.5 % in place of 89.2 %).
+# Smaller pictures are enlarged to 96 tokens: small letters are then read better (320 held-out texts: 96.6 % in place of 95.3 %).
 ENLARGED_PIXELS = 96 * 28 * 28
+# And small clips to 25: 99.8 % of 960 held-out questions in place of 99.0 %.
+ENLARGED_CLIP_PIXELS = 25 * 28 * 28
 CONTEXT = 2048
 
 
@@ -120,4 +122,4 @@ def write_folder(model, tokenizer, folder):
     end = special["<|endoftext|>"]
     write("generation_config.json", {"bos_token_id": end, "pad_token_id": end, "do_sample": True, "temperature": 0.01, "top_p": 0.001, "top_k": 1, "eos_token_id": [special["<|im_end|>"], end], "max_new_tokens": 96})
     write("preprocessor_config.json", preprocessor_json(ENLARGED_PIXELS, MOST_PIXELS, "image_processor_type"))
-    write("video_preprocessor_config.json", preprocessor_json(LEAST_PIXELS, CLIP_MOST_PIXELS, "video_processor_type"))
+    write("video_preprocessor_config.json", preprocessor_json(ENLARGED_CLIP_PIXELS, CLIP_MOST_PIXELS, "video_processor_type"))

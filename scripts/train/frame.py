@@ -103,7 +103,7 @@ class Frame:
             self.photographed(rng)
         if rng.random() < .3 * level:
             b[25] = rng.uniform(.01, .12)
-        self.soft = 1 if rng.random() < .12 * level else 0
+        self.soft = 1 if rng.random() < .2 * level else 0
 
     def photographed(self, rng):
         """As if taken from a screen: tilted, turned, a dark rim, moire, another gamma."""

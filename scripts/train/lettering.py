@@ -102,7 +102,8 @@ def text_lines(rng, words, level):
         lines = [line_of_words(rng, words, rng.randint(8, MAX_CHARACTERS)) for _ in range(rng.randint(1, MAX_LINES))]
     flat = [w for line in lines for w in line]
     if c >= .12:
-        flat = cased(rng, flat)
+        each = len(lines) > 1 and rng.random() < .25  # every line in its own case
+        flat = [w for line in lines for w in cased(rng, line)] if each else cased(rng, flat)
         if rng.random() < .08:
             flat[-1] += rng.choice("!!??.:")
     words_in = iter(flat)

@@ -81,9 +81,9 @@ def animals(p):
 
 def fruit(p):
     frame = p.sheet(9, 6, PAPER)
-    names = ("apple", "apple", "banana", "apple", "banana", "apple")
+    names = ("apple", "apple", "banana", "apple", "apple")
     for i, name in enumerate(names):
-        frame.thing(pictogram(name, "fluent-emoji-flat", 42 + 84 * (i % 3), 42 + 84 * (i // 3), 30))
+        frame.thing(pictogram(name, "fluent-emoji-flat", 38 + 78 * (i % 3) + 20 * (i // 3), 42 + 84 * (i // 3), 30))
     return frame
 
 
@@ -100,7 +100,7 @@ def chart(p):
 
 def night(p):
     frame = p.sheet(9, 9, NIGHT, (60, 50, 90))
-    for thing in (pictogram("moon", "fluent-emoji", 190, 64, 42), pictogram("rocket", "fluent-emoji", 76, 180, 52)):
+    for thing in (pictogram("moon", "fluent-emoji", 156, 62, 42), pictogram("rocket", "fluent-emoji", 96, 182, 52)):
         frame.thing(thing)
     return frame
 

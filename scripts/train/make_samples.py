@@ -3,7 +3,7 @@
     python3 make_samples.py MODEL_FOLDER EVAL_FOLDER OUT [--per-row 2]
 
 Writes OUT/*.png and OUT/samples.json: [{id, row, images | frames, question, answer, model_answer}]. Of each row the first questions
-whose pictures are small files are taken, right or wrong, no two about the same picture.
+whose pictures are small and small files are taken, right or wrong, no two about the same picture.
 """
 import argparse, json, os, shutil
 import numpy as np
@@ -14,7 +14,7 @@ from conversation import Writer
 from evaluate import tokenizer_of
 from export import load_model
 
-SMALL_FILE = 14_000
+SMALL_FILE, SMALL_AREA = 14_000, 80_000  # bytes of a file, pixels of all pictures of a question
 
 
 def pick(records, folder, per_row, skip):
@@ -23,6 +23,7 @@ def pick(records, folder, per_row, skip):
     for record in records:
         names = record.get("frames") or record["images"]
         small = all(os.path.getsize(f"{folder}/{n}") < SMALL_FILE / (2 if len(names) > 2 else 1) for n in names)
+        small = small and sum(w * h for w, h in (Image.open(f"{folder}/{n}").size for n in names)) <= SMALL_AREA
         if record["id"] not in skip and count.get(record["row"], 0) < per_row and small and len(names) <= 4 and not used.intersection(names):
             count[record["row"]] = count.get(record["row"], 0) + 1
             used.update(names)

@@ -16,7 +16,7 @@ from text_scene import draw_text, text_questions
 CELL = 28                 # pixels a side of one merged patch
 LEAST, MOST = 16, 256     # merged patches per picture
 # area in merged patches: share of samples, least, most
-AREAS = [(.56, 16, 36), (.27, 36, 64), (.11, 64, 144), (.06, 144, 256)]
+AREAS = [(.40, 16, 36), (.25, 36, 64), (.26, 64, 144), (.09, 144, 256)]
 
 
 @dataclass
@@ -42,7 +42,7 @@ def random_grid(rng, kind):
     if kind == "clip":
         return grid_of(rng, rng.choice((16, 16, 20, 25, 36)), math.exp(rng.uniform(-.5, .5)))
     if kind == "album":
-        return grid_of(rng, rng.choice((16, 20, 25, 30, 36, 49)), math.exp(rng.uniform(-.5, .5)))
+        return grid_of(rng, rng.choice((16, 20, 25, 36, 49, 64, 96, 100)), math.exp(rng.uniform(-.5, .5)))
     _, low, high = rng.choices(AREAS, [a[0] for a in AREAS])[0]
     if kind == "chart":
         low = max(low, 25)

@@ -46,7 +46,7 @@ class Split:
     kinds: dict = field(default_factory=lambda: dict(SAMPLE_KINDS))
 
 
-SAMPLE_KINDS = {"shapes": .19, "pictograms": .19, "mixed": .06, "text": .31, "chart": .06, "album": .08, "clip": .09, "chat": .02}
+SAMPLE_KINDS = {"shapes": .15, "pictograms": .19, "mixed": .06, "text": .35, "chart": .08, "album": .07, "clip": .08, "chat": .02}
 HELD_OUT = dict(fonts="held", words="held", pairs="held", designs=(HELD_DESIGN,), layouts="held")
 
 
@@ -75,7 +75,7 @@ class Backdrop:
 
 def backdrop(rng):
     m = rng.random()
-    if m < .2:
+    if m < .25:
         name = rng.choice(COLOR_NAMES)
         first = jitter(rng, COLORS[name], 8)
         return Backdrop(first, first, name)

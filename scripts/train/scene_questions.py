@@ -204,6 +204,6 @@ def scene_questions(rng, things, behind, w, h):
     phrase = caption_of(things, w, h)
     if phrase:
         ask_caption(turns, phrase)
-    if behind.name and rng.random() < .5:
+    if behind.name and rng.random() < .7:
         turns.ask("background", ["What color is the background?", "What colour is the background?", "Which color does the background have?"], capital(behind.name) + ".")
     return turns

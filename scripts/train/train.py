@@ -205,7 +205,8 @@ def train(trainer, args, validation, began):
     elif args.init:
         from export import load_weights
         load_weights(trainer.model, args.init)
-    trainer.feed.level.value = min(1., progress["seconds"] / args.seconds / .25)
+    known = .25 if args.init else 0.  # what an exported model was trained on already is not made easy again
+    trainer.feed.level.value = min(1., (progress["seconds"] / args.seconds + known) / .25)
     trainer.prepare()
     start, step, offset, paused = time.time(), progress["step"], progress["seconds"], 0.0
     end, last, next_test = min(args.seconds, args.until), (time.time(), progress["step"]), offset + 100
@@ -215,7 +216,7 @@ def train(trainer, args, validation, began):
         if now >= end or time.time() - began > args.deadline:
             break
         share = now / args.seconds
-        trainer.feed.level.value = min(1., share / .25)
+        trainer.feed.level.value = min(1., (share + known) / .25)
         answers, dense, norm = trainer.step(rate(args, share, step), args.dense * (1 - .8 * share))
         step += 1
         if step % 8 == 0:
@@ -247,7 +248,7 @@ def main():
     with open(args.assets + "/merges.json") as f:
         merges = json.load(f)
     tokenizer, shape = Tokenizer(merges), tiny_shape() if args.tiny else Shape()
-    seed = WORKER_SEED + (1 if args.state and os.path.exists(args.state) else 0)
+    seed = WORKER_SEED + (10 if args.init else 0) + (1 if args.state and os.path.exists(args.state) else 0)  # no sample comes twice
     feed = Feed(args.assets, merges, shape, Split(), args.workers, seed, args.device, slots=4 if args.tiny else 40)
     bank, validation = Bank(args.assets), []
     packer = Packer(Sampler(args.assets, bank, Split(), VALIDATION_SEED), tokenizer, shape, single=True)

@@ -9,7 +9,7 @@ from PIL import Image
 from answer import Prompt, greedy, pack_pictures, read, see
 from bpe import Tokenizer
 from conversation import Writer
-from export import load_model
+from export import LEAST_PIXELS, load_model
 
 
 def reference(folder):
@@ -20,7 +20,8 @@ def reference(folder):
         from transformers import Qwen2VLImageProcessor as Processor
     model, info = Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
     print("loading:", {k: list(v)[:4] for k, v in info.items() if v} or "nothing missing, nothing unexpected")
-    return model.eval(), AutoTokenizer.from_pretrained(folder), Processor.from_pretrained(folder)
+    # Pictures at their own size, as the samples are answered; the folder's setting enlarges small ones.
+    return model.eval(), AutoTokenizer.from_pretrained(folder), Processor.from_pretrained(folder, min_pixels=LEAST_PIXELS)
 
 
 def main(folder, samples):
