@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { defineConfig } from 'vite'
+import { serviceWorker } from './scripts/service-worker-plugin.ts'
 import { wgsl } from './scripts/wgsl-plugin.ts'
 
 // The demo page: `npm run dev` serves it from source, `npm run build:demo` writes a folder for any static host.
@@ -9,7 +10,7 @@ export default defineConfig(({ command }) => {
     root: 'demo',
     base: './',
     publicDir: resolve(import.meta.dirname, 'public'),
-    plugins: [wgsl({ strip })],
+    plugins: [wgsl({ strip }), serviceWorker()],
     worker: { format: 'es', plugins: () => [wgsl({ strip })] },
     server: { fs: { allow: [import.meta.dirname] } },
     build: { outDir: resolve(import.meta.dirname, 'dist/demo'), emptyOutDir: true, target: 'es2023' },

@@ -1,4 +1,6 @@
+export type { EngineSource } from './api/engine-host.ts'
 export { LLM, type LLMOptions } from './api/llm.ts'
+export type { LocalEngine } from './api/local-engine.ts'
 export type {
   ArrayInput,
   AudioInput,
@@ -22,17 +24,23 @@ export type {
   TextPrompt,
   TokensPrompt,
 } from './api/prompts.ts'
+export { type OcellusEndpoint, type OcellusOptions, registerOcellus } from './api/register.ts'
 export type { TextChunk, TextStream } from './api/text-stream.ts'
 export type { ChatOptions, Role } from './protocol/chat.ts'
 export type {
   AdapterSummary,
   DTypeOption,
   EngineOptions,
+  EngineRequest,
   EngineStats,
   ModelInfo,
   ProgressEvent,
   QuantizationOption,
+  TokenizeInput,
+  TokenizeOutput,
+  ToolFormat,
 } from './protocol/engine-api.ts'
 export type { Modality } from './protocol/media.ts'
 export type { CompletionOutput, FinishReason, Logprob, LogprobsAt, RequestOutput, Usage } from './protocol/outputs.ts'
-export type { SamplingParams } from './protocol/sampling.ts'
+export type { SamplingParams, StructuredOutputs } from './protocol/sampling.ts'
+export type { ServedEngine } from './protocol/served-engine.ts'

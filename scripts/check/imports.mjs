@@ -6,13 +6,18 @@ import { isScript, lineAt, mask } from './source.mjs'
 const layers = new Map([
   ['src/protocol', []],
   ['src/util', []],
-  ...['gpu', 'text', 'media', 'weights', 'onnx'].map((name) => /** @type {[string, string[]]} */ ([`src/${name}`, ['src/util']])),
+  ...['gpu', 'text', 'grammar', 'media', 'weights', 'onnx'].map(
+    (name) => /** @type {[string, string[]]} */ ([`src/${name}`, ['src/util']]),
+  ),
   ['src/kernels', ['src/gpu', 'src/util', 'shaders']],
   ['src/layers', ['src/kernels', 'src/gpu', 'src/util']],
   ['src/models', ['src/layers', 'src/kernels', 'src/gpu', 'src/media', 'src/onnx', 'src/util']],
-  ['src/engine', ['models', 'layers', 'text', 'media', 'weights', 'kernels', 'gpu', 'protocol', 'util'].map((name) => `src/${name}`)],
+  [
+    'src/engine',
+    ['models', 'layers', 'text', 'grammar', 'media', 'weights', 'kernels', 'gpu', 'protocol', 'util'].map((name) => `src/${name}`),
+  ],
   ['src/worker', ['src/engine', 'src/protocol']],
-  ['src/api', ['src/protocol', 'src/util']],
+  ['src/api', ['src/protocol', 'src/server', 'src/util']],
   ['src/server', ['src/protocol', 'src/util']],
   ['src/index.ts', ['src/api', 'src/protocol']],
   ['demo', ['src/index.ts', 'src/protocol']],
@@ -21,10 +26,11 @@ const layers = new Map([
 
 /** The files or folders that may import a package. In src a package without a line here may not be imported at all. */
 const doors = new Map([
-  ['comlink', ['src/api/llm.ts', 'src/worker/']],
+  ['comlink', ['src/api/llm.ts', 'src/worker/', 'test/support/', 'test/unit/worker/']],
   ['@huggingface/jinja', ['src/text/chat-template.ts']],
   ['@huggingface/tokenizers', ['src/text/tokenizer.ts']],
   ['onnxruntime-web', ['src/onnx/session.ts']],
+  ['valibot', ['src/server/']],
   ['playwright', ['cli/', 'test/']],
   ['node:', ['cli/', 'scripts/', 'test/']],
 ])

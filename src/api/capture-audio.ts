@@ -1,13 +1,18 @@
 import type { WireAudio } from '../protocol/media.ts'
 import { invalidRequestError } from '../util/errors.ts'
+import { captureFile, isFile } from './capture-file.ts'
 import { type Captured, describe, tagOf } from './captured.ts'
 import type { AudioInput } from './media-types.ts'
 
 /** Whether this is `[samples, sampling_rate]`; any other list is a list of inputs. */
 export const isSamples = (value: unknown): boolean => Array.isArray(value) && value.length === 2 && typeof value[1] === 'number'
 
-/** Copies samples. Errors: InvalidRequestError for other values, no samples or a rate that is not above 0. */
+/** Copies samples; files and addresses are handed on as they are. Errors: InvalidRequestError for other values, no samples or a rate that is not above 0. */
 export async function captureAudio(input: AudioInput, at: string, uuid?: string | null): Promise<Captured<WireAudio>> {
+  if (isFile(input)) {
+    const { wire, transfer } = await captureFile(input, at)
+    return { wire: { ...wire, ...(uuid && { uuid }) }, transfer }
+  }
   const { channels, rate } = readSamples(input, at)
   if (!(rate > 0 && Number.isFinite(rate))) throw invalidRequestError(`${at} has a sampling rate of ${rate} Hz; it must be above 0.`)
   if (!channels[0]?.length) throw invalidRequestError(`${at} has no samples.`)
@@ -24,5 +29,5 @@ function readSamples(input: AudioInput, at: string): { channels: Float32Array<Ar
     const channels = Array.from({ length: buffer.numberOfChannels }, (_, channel) => Float32Array.from(buffer.getChannelData(channel)))
     return { channels, rate: buffer.sampleRate }
   }
-  throw invalidRequestError(`${at} is ${describe(input)}; sound may be [Float32Array, sampling_rate] or an AudioBuffer.`)
+  throw invalidRequestError(`${at} is ${describe(input)}; sound may be [Float32Array, sampling_rate], an AudioBuffer, a Blob or a URL.`)
 }

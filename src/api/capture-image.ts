@@ -1,5 +1,6 @@
 import type { WireImage } from '../protocol/media.ts'
 import { invalidRequestError, mediaError, messageOf } from '../util/errors.ts'
+import { captureFile } from './capture-file.ts'
 import { type Captured, describe, tagOf } from './captured.ts'
 import { currentFrame, otherOrigin } from './current-frame.ts'
 import type { PictureSource } from './media-types.ts'
@@ -17,10 +18,10 @@ const captures: Readonly<Record<string, Capture>> = {
   HTMLImageElement: captureImageElement,
   HTMLVideoElement: captureVideoElement,
   VideoFrame: captureFrame,
-  Blob: captureBlob,
-  File: captureBlob,
-  URL: captureUrl,
-  String: captureUrl,
+  Blob: captureFile,
+  File: captureFile,
+  URL: captureFile,
+  String: captureFile,
 }
 
 /** Whether captureImage takes this value. */
@@ -90,32 +91,6 @@ async function captureFrame(source: VideoFrame, at: string): Promise<Captured<Wi
     return { wire: { kind: 'frame', frame }, transfer: [frame] }
   } catch (error) {
     throw mediaError(`${at} is a VideoFrame that has been closed or transferred; hand it in before that.`, error)
-  }
-}
-
-async function captureBlob(blob: Blob): Promise<Captured<WireImage>> {
-  return { wire: { kind: 'blob', blob }, transfer: [] }
-}
-
-async function captureUrl(source: URL | string, at: string): Promise<Captured<WireImage>> {
-  const url = resolveUrl(String(source), at)
-  if (!/^blob:/i.test(url)) return { wire: { kind: 'url', url }, transfer: [] }
-  // Read at once: pages revoke object URLs as soon as a call returns, and workers of other storage partitions cannot read them.
-  try {
-    return await captureBlob(await (await fetch(url)).blob())
-  } catch (error) {
-    throw mediaError(`${at} at ${url} is gone; revoke object URLs only after the request, or hand in the Blob itself.`, error)
-  }
-}
-
-/** Absolute as seen from the page; the worker has another base. Data URLs are not parsed: they can be megabytes. */
-export function resolveUrl(url: string, at: string): string {
-  if (/^\s*data:/i.test(url)) return url.trimStart()
-  const { document, location } = globalThis as { document?: Document; location?: Location }
-  try {
-    return new URL(url, document?.baseURI ?? location?.href).href
-  } catch (error) {
-    throw mediaError(`${at} is ${describe(url)}, which is no address; allowed are http:, https:, data: and blob: URLs.`, error)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { WireEmbeds, WireImage, WireVideo } from '../protocol/media.ts'
 import { invalidRequestError, mediaError } from '../util/errors.ts'
 import { captureEmbeds, isEmbeds } from './capture-embeds.ts'
+import { captureFile, isFile } from './capture-file.ts'
 import { captureImage, isPicture } from './capture-image.ts'
 import { allCaptured, type Captured, describe, tagOf } from './captured.ts'
 import type { ClipSource, PictureSource, VideoEmbeds, VideoInput } from './media-types.ts'
@@ -13,8 +14,8 @@ export const isFrameList = (list: readonly unknown[]): boolean =>
   list.length > 0 && list.every((item) => isPicture(item) && tagOf(item) !== 'HTMLVideoElement' && !isClipFile(item))
 
 /**
- * Takes a clip out of what holds it, as frames in order. Errors: as captureImage; MediaError for files and addresses of clips, which
- * this version does not read, and for sources without frames; AbortError.
+ * Takes a clip out of what holds it, as frames in order; files and addresses of clips are handed on as they are. Errors: as captureImage;
+ * MediaError for sources without frames; AbortError.
  */
 export async function captureVideo(
   input: VideoInput,
@@ -23,6 +24,10 @@ export async function captureVideo(
   signal?: AbortSignal,
 ): Promise<Captured<WireVideo | WireEmbeds>> {
   if (isEmbeds(input, 'video')) return captureEmbeds(input as VideoEmbeds, at, uuid)
+  if (isFile(input) && !isJpegFrames(input)) {
+    const { wire, transfer } = await captureFile(input, at)
+    return { wire: { ...wire, ...(uuid && { uuid }) }, transfer }
+  }
   const { wire, transfer } = await captureFrames(input, at, signal)
   return { wire: { kind: 'frames', frames: wire, ...(uuid && { uuid }) }, transfer }
 }
@@ -30,15 +35,13 @@ export async function captureVideo(
 function captureFrames(input: VideoInput, at: string, signal: AbortSignal | undefined): Promise<Captured<WireImage[]>> {
   if (Array.isArray(input)) return captureList(input, at)
   const tag = tagOf(input)
-  if (tag === 'String' && JPEG_FRAMES.test(input as string)) return captureList(splitJpegFrames(input as string), at)
+  if (isJpegFrames(input)) return captureList(splitJpegFrames(input), at)
   if (tag === 'HTMLVideoElement') return captureClip({ source: input as HTMLVideoElement }, at, signal)
   if (tag.includes('MediaStream'))
     throw invalidRequestError(`${at} is a ${tag}; say for how many seconds to watch it: { source, duration: 4 }.`)
   if (typeof input === 'object' && input !== null && 'source' in input) return captureClip(input as ClipSource, at, signal)
   if (isPicture(input)) {
-    throw mediaError(
-      `${at} is ${describe(input)}; this version reads clips as a list of frames, a video element or { source: stream, duration }. Play the file in a video element and hand that in.`,
-    )
+    throw mediaError(`${at} is ${describe(input)}, a single picture; a clip is a list of frames, a video element or { source, duration }.`)
   }
   throw invalidRequestError(
     `${at} is ${describe(input)}; a clip may be a list of frames, a video element, { source, duration } or { video_embeds }.`,
@@ -54,6 +57,8 @@ async function captureClip(clip: ClipSource, at: string, signal: AbortSignal | u
   const bitmaps = await sampleClip(clip, at, signal)
   return { wire: bitmaps.map((bitmap) => ({ kind: 'bitmap', bitmap })), transfer: bitmaps }
 }
+
+const isJpegFrames = (input: unknown): input is string => typeof input === 'string' && JPEG_FRAMES.test(input)
 
 const splitJpegFrames = (url: string): string[] =>
   url

@@ -17,20 +17,26 @@ const modalities = ['image', 'video', 'audio'] as const
 
 /**
  * Takes the media of a prompt out of the page's objects. The caller's objects stay usable, and their pixels are those at the time of the
- * call. uuids: one per item. Errors: InvalidRequestError for values and uuids of the wrong kind, MediaError for sources that hold no
+ * call. uuids: one per item. listed: every value is a list of items, so that a list of addresses under `video` is clips, not one clip's frames.
+ * Errors: InvalidRequestError for values and uuids of the wrong kind, MediaError for sources that hold no
  * readable pixels, AbortError.
  */
-export async function captureMedia(data: MultiModalData, uuids: MultiModalUuids = {}, signal?: AbortSignal): Promise<CapturedMedia> {
+export async function captureMedia(
+  data: MultiModalData,
+  uuids: MultiModalUuids = {},
+  signal?: AbortSignal,
+  listed = false,
+): Promise<CapturedMedia> {
   throwIfAborted(signal)
   checkKeys(data)
   const images = asList<ImageInput>('image', data.image, uuids, () => false)
-  const videos = asList<VideoInput>('video', data.video, uuids, isFrameList)
+  const videos = asList<VideoInput>('video', data.video, uuids, (list) => !listed && isFrameList(list))
   const audios = asList<AudioInput>('audio', data.audio, uuids, isSamples)
   // All captures begin before the first one is awaited.
   const started = [
-    allCaptured<WireImage | WireEmbeds>(images.map(({ item, at, uuid }) => captureImageInput(item, at, uuid))),
-    allCaptured<WireVideo | WireEmbeds>(videos.map(({ item, at, uuid }) => captureVideo(item, at, uuid, signal))),
-    allCaptured<WireAudio>(audios.map(({ item, at, uuid }) => captureAudio(item, at, uuid))),
+    captureAll<ImageInput, WireImage | WireEmbeds>(images, captureImageInput),
+    captureAll<VideoInput, WireVideo | WireEmbeds>(videos, (item, at, uuid) => captureVideo(item, at, uuid, signal)),
+    captureAll<AudioInput, WireAudio>(audios, captureAudio),
   ] as const
   const transfer: Transferable[] = []
   const settled = await Promise.allSettled(started)
@@ -50,6 +56,27 @@ export async function captureMedia(data: MultiModalData, uuids: MultiModalUuids 
   }
 }
 
+/** What the engine knows by name is not captured at all. */
+function captureAll<T, W>(
+  items: readonly Item<T>[],
+  capture: (item: T, at: string, uuid: string | null) => Promise<Captured<W>>,
+): Promise<Captured<(W | Recalled)[]>> {
+  const recalled = (uuid: string): Captured<Recalled> => ({ wire: { kind: 'cached', uuid }, transfer: [] })
+  return allCaptured<W | Recalled>(
+    items.map(async ({ item, at, uuid }): Promise<Captured<W | Recalled>> => {
+      if (item !== null) return capture(item, at, uuid)
+      if (uuid) return recalled(uuid)
+      throw invalidRequestError(`${at} is null; content may be left out only where multi_modal_uuids names it.`)
+    }),
+  )
+}
+
+/** Content that the engine has seen before. */
+interface Recalled {
+  kind: 'cached'
+  uuid: string
+}
+
 async function captureImageInput(item: ImageInput, at: string, uuid: string | null): Promise<Captured<WireImage | WireEmbeds>> {
   return isEmbeds(item, 'image') ? captureEmbeds(item as ImageEmbeds, at, uuid) : captureImage(item as PictureSource, at, uuid)
 }
@@ -64,7 +91,7 @@ function checkKeys(data: unknown): void {
 
 /** An item with its place in the request, for errors, and the name of its content. */
 interface Item<T> {
-  item: T
+  item: T | null
   at: string
   uuid: string | null
 }
@@ -72,14 +99,16 @@ interface Item<T> {
 /** One value or a list, as a list. isOne: tells a list that is one value. */
 function asList<T>(
   modality: (typeof modalities)[number],
-  value: T | readonly T[] | null | undefined,
+  value: T | null | readonly (T | null)[] | undefined,
   uuids: MultiModalUuids,
   isOne: (list: readonly unknown[]) => boolean,
 ): Item<T>[] {
   const single = !Array.isArray(value) || isOne(value)
-  const items: readonly T[] = value === undefined || value === null ? [] : single ? [value as T] : (value as readonly T[])
   const given = uuids[modality] ?? []
   const names = typeof given === 'string' ? [given] : given
+  // Nothing but names: all of it is known to the engine.
+  const none = value === undefined || value === null
+  const items: readonly (T | null)[] = none ? names.map(() => null) : single ? [value as T] : (value as readonly (T | null)[])
   const wrong: unknown = names.find((name: unknown) => name !== null && typeof name !== 'string')
   if (wrong !== undefined) throw invalidRequestError(`multi_modal_uuids.${modality} holds ${describe(wrong)}; a name is a string, or null.`)
   if (names.length > 0 && names.length !== items.length) {

@@ -1,11 +1,13 @@
 import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink'
-import type { EngineOptions, EngineStats, ModelInfo, ProgressEvent, WorkerApi } from '../protocol/engine-api.ts'
+import type { EngineOptions, EngineRequest, EngineStats, ModelInfo, ProgressEvent, WorkerApi } from '../protocol/engine-api.ts'
 import type { RequestOutput } from '../protocol/outputs.ts'
 import type { SamplingParams } from '../protocol/sampling.ts'
 import { abortError, deviceLostError, invalidRequestError, modelLoadError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
 import { mapBounded } from './bounded.ts'
 import { collectOutput } from './collect-output.ts'
+import { createFetch } from './fetch.ts'
+import type { LocalEngine } from './local-engine.ts'
 import { makeWorker, pageUrl } from './make-worker.ts'
 import { checkSampling, prepareChat, preparePrompt, type RequestHead } from './prepare-request.ts'
 import type { ChatCallOptions, ChatMessage, GenerateOptions, Prompt } from './prompts.ts'
@@ -16,6 +18,8 @@ import { TextStream } from './text-stream.ts'
 export interface LLMOptions extends Omit<EngineOptions, 'model'> {
   /** Hub id ('Qwen/Qwen2-VL-2B-Instruct'), URL of a folder (relative to the page if it starts with ./, ../ or /), files, or a directory handle. */
   model: EngineOptions['model'] | URL
+  /** What requests to `fetch` may call the model; the first name stands in answers. Default: as `model` names it. */
+  served_model_name?: string | readonly string[]
   /** Told of downloads, compilation and warm-up. */
   onProgress?: (event: ProgressEvent) => void
   /** Ends the loading. Later calls have signals of their own. */
@@ -35,6 +39,9 @@ const BATCH_WIDTH = 64
 /** How long the engine may take to free what it holds, in milliseconds. */
 const DISPOSE_PATIENCE = 3000
 
+/** How long an engine that has ended may take to say why, in milliseconds. */
+const LAST_WORDS = 200
+
 /**
  * A model on the GPU, in a worker of its own, with vLLM's interface. Made by LLM.create, ended by dispose().
  *
@@ -45,12 +52,30 @@ const DISPOSE_PATIENCE = 3000
 export class LLM {
   /** What was loaded, and on which GPU. */
   readonly info: ModelInfo
+  /** The engine as routers use it: requests as the engine takes them, their events on ports of the caller's. */
+  readonly served: LocalEngine
+  /**
+   * Answers OpenAI's routes (POST …/v1/chat/completions, /v1/completions, /v1/embeddings, GET …/v1/models, /health and so on) from this
+   * model, without a network: give it to a client as its `fetch`. Takes what the platform's fetch takes, with relative and absolute URLs of
+   * any origin, and keeps to its rules: it rejects only with the signal's reason, and failures are answers with a status and an error object.
+   */
+  readonly fetch: typeof fetch
   readonly #engine: EngineConnection
   #requests = 0
 
-  private constructor(engine: EngineConnection, info: ModelInfo) {
+  private constructor(engine: EngineConnection, info: ModelInfo, names: LLMOptions['served_model_name']) {
     this.#engine = engine
     this.info = info
+    this.served = {
+      info,
+      created: Math.floor(Date.now() / 1000),
+      gone: engine.gone,
+      lock: engine.lock,
+      submit: (request, port) => engine.hand(request, [], port),
+      tokenize: (input) => engine.call((remote) => remote.tokenize(input)),
+      detokenize: (ids) => engine.call((remote) => remote.detokenize(ids)),
+    }
+    this.fetch = createFetch(this.served, names)
   }
 
   /**
@@ -58,12 +83,12 @@ export class LLM {
    * option), the signal's reason.
    */
   static async create(options: LLMOptions): Promise<LLM> {
-    const { onProgress, signal, worker, workerUrl, ...rest } = options ?? {}
+    const { onProgress, signal, worker, workerUrl, served_model_name, ...rest } = options ?? {}
     signal?.throwIfAborted()
     const engineOptions: EngineOptions = { ...rest, model: absoluteModel(rest.model) }
     const engine = new EngineConnection(worker, workerUrl)
     try {
-      return new LLM(engine, await engine.load(engineOptions, onProgress, signal))
+      return new LLM(engine, await engine.load(engineOptions, onProgress, signal), served_model_name)
     } catch (error) {
       await engine.close(error)
       throw error
@@ -115,7 +140,7 @@ export class LLM {
   /** Text as the model's token ids. add_special_tokens: with those its tokenizer puts around a text. Default true, as transformers. */
   tokenize(text: string, options: { add_special_tokens?: boolean } = {}): Promise<number[]> {
     if (typeof text !== 'string') return Promise.reject(invalidRequestError(`tokenize takes a string, got ${showValue(text)}.`))
-    return this.#engine.call((engine) => engine.tokenize(text, options.add_special_tokens ?? true))
+    return this.served.tokenize({ prompt: text, ...options }).then(({ tokens }) => tokens)
   }
 
   /** Token ids as text, special tokens included. */
@@ -123,7 +148,7 @@ export class LLM {
     if (!isList(ids) || !ids.every((id) => Number.isInteger(id) && id >= 0)) {
       return Promise.reject(invalidRequestError(`detokenize takes a list of token ids, got ${showValue(ids)}.`))
     }
-    return this.#engine.call((engine) => engine.detokenize([...ids]))
+    return this.served.detokenize([...ids])
   }
 
   /** The engine's counters: tokens, steps, GPU bytes, work per step. */
@@ -163,6 +188,10 @@ export class LLM {
 
 /** The worker and what can happen to it. Every promise it hands out is settled when it ends, however it ends. */
 class EngineConnection implements EngineLink {
+  /** Name of the Web Lock that the worker holds while it lives. */
+  readonly lock = `ocellus-${crypto.randomUUID()}`
+  readonly #gone = new AbortController()
+  readonly #locked: Promise<void>
   readonly #worker: Worker
   readonly #owned: boolean
   readonly #remote: Remote<WorkerApi>
@@ -176,7 +205,13 @@ class EngineConnection implements EngineLink {
     this.#remote = wrap<WorkerApi>(this.#worker)
     this.#worker.addEventListener('error', this.#onError)
     // Without a worker that answers, or locks, there is nothing to watch: errors and dispose() still end the connection.
+    this.#locked = this.#remote.holdLock(this.lock)
     this.#watch().catch(() => {})
+  }
+
+  /** Aborted with the reason when the engine has ended. */
+  get gone(): AbortSignal {
+    return this.#gone.signal
   }
 
   async load(options: EngineOptions, onProgress: LLMOptions['onProgress'], signal: AbortSignal | undefined): Promise<ModelInfo> {
@@ -187,18 +222,24 @@ class EngineConnection implements EngineLink {
     }
     signal?.addEventListener('abort', onAbort)
     try {
-      return await this.call((engine) =>
-        engine.load(
+      return await this.call(async (engine) => {
+        // Whoever is told of this engine looks at its lock to see whether it lives.
+        await this.#locked.catch(() => {})
+        return engine.load(
           options,
           proxy((event: ProgressEvent) => onProgress?.(event)),
-        ),
-      )
+        )
+      })
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
   }
 
   submit({ request, transfer: moved }: PreparedRequest, port: MessagePort): Promise<void> {
+    return this.hand(request, moved, port)
+  }
+
+  hand(request: EngineRequest, moved: Transferable[], port: MessagePort): Promise<void> {
     return this.call((engine) => engine.submit(transfer(request, moved), transfer(port, [port])))
   }
 
@@ -236,16 +277,21 @@ class EngineConnection implements EngineLink {
     const listeners = [...this.#listeners]
     this.#listeners.clear()
     for (const listener of listeners) listener(reason)
+    this.#gone.abort(reason)
     return this.#closed.done
   }
 
   /** A worker that ends by itself, or is terminated by its owner, says nothing; but it lets go of its lock. */
   async #watch(): Promise<void> {
-    const name = `ocellus-${crypto.randomUUID()}`
-    await this.#remote.holdLock(name)
-    await navigator.locks.request(name, { signal: this.#ended.signal }, () =>
-      this.close(deviceLostError("The engine's worker has ended while it was needed. Make a new LLM."), 0),
+    await this.#locked
+    await navigator.locks.request(this.lock, { signal: this.#ended.signal }, () => {})
+    // A worker that lives on knows what its engine has died of.
+    const told = this.#remote.stats().then(
+      () => undefined,
+      (error: unknown) => error,
     )
+    const reason = await Promise.race([told, new Promise<undefined>((resolve) => setTimeout(resolve, LAST_WORDS))])
+    await this.close(reason ?? deviceLostError("The engine's worker has ended while it was needed. Make a new LLM."), 0)
   }
 
   async #shutDown(patience: number): Promise<void> {

@@ -56,18 +56,24 @@ export interface ClipSource {
 /**
  * What `multi_modal_data.video` takes, one or a list: the frames of a clip in order, a video element (the whole file, at 2 frames a second
  * and at most 32 frames), a stretch of a stream, or pre-computed features. A string may be vLLM's `data:video/jpeg;base64,…,…`, JPEG frames
- * with commas between; other files and addresses of clips are not read in this version.
+ * with commas between; other files and addresses of clips are refused by the engine in this version (MediaError).
  */
 export type VideoInput = readonly PictureSource[] | HTMLVideoElement | ClipSource | VideoEmbeds | Blob | URL | string
 
-/** What `multi_modal_data.audio` takes, one or a list: mono samples from -1 to 1 with their rate in Hz, or a Web Audio buffer. */
-export type AudioInput = readonly [samples: Float32Array, sampling_rate: number] | AudioBuffer
+/**
+ * What `multi_modal_data.audio` takes, one or a list: mono samples from -1 to 1 with their rate in Hz, or a Web Audio buffer. Files and
+ * addresses of sound are refused by the engine in this version (MediaError).
+ */
+export type AudioInput = readonly [samples: Float32Array, sampling_rate: number] | AudioBuffer | Blob | URL | string
 
-/** The media of one prompt (vLLM's name): one value or a list per modality, in the order of the placeholders. */
+/**
+ * The media of one prompt (vLLM's name): one value or a list per modality, in the order of the placeholders. null stands for content that
+ * the engine has seen before under the item's name in multi_modal_uuids.
+ */
 export interface MultiModalData {
-  image?: ImageInput | readonly ImageInput[]
-  video?: VideoInput | readonly VideoInput[]
-  audio?: AudioInput | readonly AudioInput[]
+  image?: ImageInput | null | readonly (ImageInput | null)[]
+  video?: VideoInput | null | readonly (VideoInput | null)[]
+  audio?: AudioInput | null | readonly (AudioInput | null)[]
 }
 
 /** Names of media contents (vLLM's name), which the caches go by instead of hashing: one per item, null where there is none. */

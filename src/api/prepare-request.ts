@@ -4,7 +4,7 @@ import type { SamplingParams } from '../protocol/sampling.ts'
 import { invalidRequestError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
 import { captureMedia } from './capture.ts'
-import type { MultiModalData } from './media-types.ts'
+import type { MultiModalData, MultiModalUuids } from './media-types.ts'
 import type { ChatCallOptions, ChatMessage, Prompt, PromptExtras } from './prompts.ts'
 import type { PreparedRequest } from './request-events.ts'
 import { splitMessages } from './split-messages.ts'
@@ -33,27 +33,27 @@ export async function preparePrompt(head: RequestHead, prompt: Prompt): Promise<
 /** Reads a conversation and captures its media. Errors: InvalidRequestError, MediaError. */
 export async function prepareChat(head: RequestHead, messages: readonly ChatMessage[], options: ChatCallOptions): Promise<PreparedRequest> {
   const split = splitMessages(messages)
-  const multi_modal_data: MultiModalData = {
-    ...(split.images.length > 0 && { image: split.images }),
-    ...(split.videos.length > 0 && { video: split.videos }),
-  }
-  const multi_modal_uuids = {
-    ...(split.images.length > 0 && { image: split.imageUuids }),
-    ...(split.videos.length > 0 && { video: split.videoUuids }),
+  const multi_modal_data: MultiModalData = {}
+  const multi_modal_uuids: MultiModalUuids = {}
+  for (const { kind, content, uuid } of split.media) {
+    multi_modal_data[kind] = [...((multi_modal_data[kind] ?? []) as never[]), content as never]
+    multi_modal_uuids[kind] = [...(multi_modal_uuids[kind] ?? []), uuid]
   }
   const input: WirePrompt = { messages: split.messages, chat: chatOptions(options) }
-  return prepare(head, input, { ...options, multi_modal_data, multi_modal_uuids })
+  return prepare(head, input, { ...options, multi_modal_data, multi_modal_uuids }, true)
 }
 
-async function prepare({ request_id, sampling, signal }: RequestHead, input: WirePrompt, extras: PromptExtras): Promise<PreparedRequest> {
-  const { media, transfer } = await captureMedia(extras.multi_modal_data ?? {}, extras.multi_modal_uuids ?? {}, signal)
-  const { mm_processor_kwargs, cache_salt, priority } = extras
+async function prepare(head: RequestHead, input: WirePrompt, extras: PromptExtras, listed = false): Promise<PreparedRequest> {
+  const { request_id, sampling, signal } = head
+  const { media, transfer } = await captureMedia(extras.multi_modal_data ?? {}, extras.multi_modal_uuids ?? {}, signal, listed)
+  const { mm_processor_kwargs, media_io_kwargs, cache_salt, priority } = extras
   const request: EngineRequest = {
     request_id,
     input,
     media,
     sampling,
     ...(mm_processor_kwargs != null && { mm_processor_kwargs }),
+    ...(media_io_kwargs != null && { media_io_kwargs }),
     ...(cache_salt !== undefined && { cache_salt }),
     ...(priority !== undefined && { priority }),
   }

@@ -1,5 +1,6 @@
 import type { ChatOptions, Role } from '../protocol/chat.ts'
-import type { ImageInput, MultiModalData, MultiModalUuids, VideoInput } from './media-types.ts'
+import type { Modality } from '../protocol/media.ts'
+import type { AudioInput, ImageInput, MultiModalData, MultiModalUuids, VideoInput } from './media-types.ts'
 
 /** What a prompt may carry beside its text (vLLM's names). */
 export interface PromptExtras {
@@ -7,6 +8,8 @@ export interface PromptExtras {
   multi_modal_data?: MultiModalData
   /** Options of the family's processor for this request, e.g. `{ max_pixels: 200704 }`. Default: those of LLM.create. */
   mm_processor_kwargs?: Record<string, unknown>
+  /** How media files are read, by modality, e.g. `{ video: { num_frames: 8 } }`. Keys that do not apply are ignored. */
+  media_io_kwargs?: Partial<Record<Modality, Readonly<Record<string, unknown>>>>
   /** Names of the media's contents, which the caches then go by instead of hashing: one per item, null where there is none. */
   multi_modal_uuids?: MultiModalUuids
   /** Requests with different salts share no cached prefixes. */
@@ -28,15 +31,23 @@ export interface TokensPrompt extends PromptExtras {
 /** What generate() and stream() take: text, text with media, or token ids with media. */
 export type Prompt = string | TextPrompt | TokensPrompt
 
+/** Content with an optional name for the caches; content the engine has seen before may be left out, its name given. */
+type Named<C> = (C & { uuid?: string | null }) | ({ [K in keyof C]?: null } & { uuid: string })
+
 /**
  * A piece of a message. Pictures come as `image` with any picture the page holds, or in OpenAI's form as `image_url`; a `video` is a
- * list of pictures, or anything else that VideoInput names. `uuid` names the content for the caches.
+ * list of pictures, or anything else that VideoInput names; sound is `audio`. `uuid` names the content for the caches, and stands for it
+ * alone where the engine has seen it before.
  */
 export type ChatPart =
   | { type: 'text'; text: string }
-  | { type: 'image'; image: ImageInput; uuid?: string }
-  | { type: 'image_url'; image_url: { url: string }; uuid?: string }
-  | { type: 'video'; video: VideoInput; uuid?: string }
+  | ({ type: 'image' } & Named<{ image: ImageInput }>)
+  | ({ type: 'image_url' } & Named<{ image_url: { url: string; detail?: string } }>)
+  | ({ type: 'video' } & Named<{ video: VideoInput }>)
+  | ({ type: 'video_url' } & Named<{ video_url: { url: string } }>)
+  | ({ type: 'audio' } & Named<{ audio: AudioInput }>)
+  | ({ type: 'audio_url' } & Named<{ audio_url: { url: string } }>)
+  | ({ type: 'input_audio' } & Named<{ input_audio: { data: string; format: string } }>)
 
 /** One turn of a conversation. Further keys (name, tool_calls, …) are handed to the chat template. */
 export interface ChatMessage {

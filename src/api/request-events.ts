@@ -1,5 +1,5 @@
 import type { EngineRequest } from '../protocol/engine-api.ts'
-import type { AbortMessage, StreamEvent } from '../protocol/stream-events.ts'
+import type { ReaderMessage, StreamEvent } from '../protocol/stream-events.ts'
 import { type ErrorName, namedError } from '../util/errors.ts'
 import { release } from './captured.ts'
 
@@ -101,7 +101,8 @@ export class RequestEvents implements AsyncIterableIterator<StreamEvent, undefin
   #receive(event: StreamEvent): void {
     if (this.#state !== 'open') return
     if (event.type === 'error') {
-      this.#fail(namedError(event.name as ErrorName, event.message))
+      const error = namedError(event.name as ErrorName, event.message)
+      this.#fail(event.code === undefined ? error : Object.assign(error, { code: event.code }))
       return
     }
     const waiting = this.#waiting.shift()
@@ -111,7 +112,7 @@ export class RequestEvents implements AsyncIterableIterator<StreamEvent, undefin
   }
 
   #abort(): void {
-    const message: AbortMessage = { type: 'abort' }
+    const message: ReaderMessage = { type: 'abort' }
     this.#port?.postMessage(message)
   }
 

@@ -1,19 +1,35 @@
 import type { WireMessage, WirePart } from '../protocol/chat.ts'
+import type { Modality } from '../protocol/media.ts'
 import { invalidRequestError } from '../util/errors.ts'
-import type { ImageInput, VideoInput } from './media-types.ts'
 import type { ChatMessage } from './prompts.ts'
 
-/** A conversation with its media taken out, each list in the order of its placeholders. */
-export interface SplitMessages {
-  messages: WireMessage[]
-  images: ImageInput[]
-  imageUuids: (string | null)[]
-  videos: VideoInput[]
-  videoUuids: (string | null)[]
+/** A medium of a conversation: what stands in the part, null where only its name does. What it may be is for captureMedia to say. */
+export interface SplitMedia {
+  kind: Modality
+  content: unknown
+  uuid: string | null
 }
 
+/** A conversation with its media taken out, in the order of their placeholders. */
+export interface SplitMessages {
+  messages: WireMessage[]
+  media: SplitMedia[]
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
 const roles = ['system', 'developer', 'user', 'assistant', 'tool']
-const partTypes = 'text, image, image_url, video'
+
+/** Parts that carry media: what they stand for, and how the content is read from the field of the part's own name. */
+const mediaParts: Readonly<Record<string, readonly [kind: Modality, read: (value: unknown, at: string) => unknown]>> = {
+  image: ['image', (value) => value],
+  image_url: ['image', readUrl],
+  video: ['video', (value) => value],
+  video_url: ['video', readUrl],
+  audio: ['audio', (value) => value],
+  audio_url: ['audio', readUrl],
+  input_audio: ['audio', readSound],
+}
 
 /**
  * Takes the media out of messages, leaving a placeholder part for each. Errors: InvalidRequestError naming the message and the part by
@@ -23,12 +39,11 @@ export function splitMessages(messages: readonly ChatMessage[]): SplitMessages {
   if (!Array.isArray(messages) || messages.length === 0) {
     throw invalidRequestError("messages is empty; give at least one, such as { role: 'user', content: 'Hello' }.")
   }
-  const split: SplitMessages = { messages: [], images: [], imageUuids: [], videos: [], videoUuids: [] }
-  for (const [i, message] of messages.entries()) split.messages.push(splitMessage(message, `messages[${i}]`, split))
-  return split
+  const media: SplitMedia[] = []
+  return { messages: messages.map((message, i) => splitMessage(message, `messages[${i}]`, media)), media }
 }
 
-function splitMessage(message: ChatMessage, at: string, split: SplitMessages): WireMessage {
+function splitMessage(message: ChatMessage, at: string, media: SplitMedia[]): WireMessage {
   if (typeof message !== 'object' || message === null) {
     throw invalidRequestError(`${at} is ${show(message)}; a message is an object with role and content.`)
   }
@@ -38,44 +53,46 @@ function splitMessage(message: ChatMessage, at: string, split: SplitMessages): W
   // An assistant's turn of tool calls has no content.
   if (content == null && role === 'assistant') return { ...message, content: '' }
   if (!Array.isArray(content)) throw invalidRequestError(`${at}.content is ${show(content)}; it must be a string or a list of parts.`)
-  return { ...message, content: content.map((part, i) => splitPart(part, `${at}.content[${i}]`, split)) }
+  return { ...message, content: content.map((part, i) => splitPart(part, `${at}.content[${i}]`, media)) }
 }
 
-function splitPart(part: unknown, at: string, split: SplitMessages): WirePart {
+function splitPart(part: unknown, at: string, media: SplitMedia[]): WirePart {
   if (typeof part === 'string') return { type: 'text', text: part }
   if (typeof part !== 'object' || part === null) throw invalidRequestError(`${at} is ${show(part)}; a part is an object with a type.`)
-  const fields = part as Readonly<Record<string, unknown>>
-  const { type, uuid } = fields
-  if (uuid != null && typeof uuid !== 'string') throw invalidRequestError(`${at}.uuid is ${show(uuid)}; it must be a string.`)
+  const fields = part as Fields
+  const { type } = fields
   if (type === 'text') {
     if (typeof fields['text'] !== 'string') throw invalidRequestError(`${at}.text is ${show(fields['text'])}; it must be a string.`)
     return { type: 'text', text: fields['text'] }
   }
-  if (type === 'image' || type === 'image_url') {
-    split.images.push(type === 'image' ? required<ImageInput>(fields, 'image', at) : imageUrl(fields, at))
-    split.imageUuids.push(uuid ?? null)
-    return { type: 'image' }
-  }
-  if (type === 'video') {
-    split.videos.push(required<VideoInput>(fields, 'video', at))
-    split.videoUuids.push(uuid ?? null)
-    return { type: 'video' }
-  }
-  if (type === 'video_url') {
-    throw invalidRequestError(`${at} is a video_url, which cannot be read yet; give the clip's frames: { type: 'video', video: [frames] }.`)
-  }
-  throw invalidRequestError(`${at}.type is ${show(type)}; allowed are ${partTypes}.`)
+  if (typeof type === 'string' && Object.hasOwn(mediaParts, type)) return splitMedium(type, fields, at, media)
+  throw invalidRequestError(`${at}.type is ${show(type)}; allowed are text, ${Object.keys(mediaParts).join(', ')}.`)
 }
 
-function required<T>(fields: Readonly<Record<string, unknown>>, key: string, at: string): T {
-  if (fields[key] == null) throw invalidRequestError(`${at}.${key} is missing; a part of type '${key}' carries it.`)
-  return fields[key] as T
+function splitMedium(type: string, fields: Fields, at: string, media: SplitMedia[]): WirePart {
+  const [kind, read] = mediaParts[type] as NonNullable<(typeof mediaParts)[string]>
+  const { uuid = null, [type]: value } = fields
+  if (uuid !== null && typeof uuid !== 'string') throw invalidRequestError(`${at}.uuid is ${show(uuid)}; it must be a string.`)
+  if (value == null && !uuid) {
+    throw invalidRequestError(
+      `${at}.${type} is missing; a part of type '${type}' carries it, or the uuid of content that the engine has seen.`,
+    )
+  }
+  media.push({ kind, content: value == null ? null : read(value, `${at}.${type}`), uuid })
+  return { type: kind }
 }
 
-function imageUrl(fields: Readonly<Record<string, unknown>>, at: string): string {
-  const url: unknown = (fields['image_url'] as { url?: unknown } | null | undefined)?.url
+function readUrl(value: unknown, at: string): string {
+  const url: unknown = (value as { url?: unknown }).url
   if (typeof url === 'string') return url
-  throw invalidRequestError(`${at}.image_url is ${show(fields['image_url'])}; it must be an object such as { url: 'https://…' }.`)
+  throw invalidRequestError(`${at} is ${show(value)}; it must be an object such as { url: 'https://…' }.`)
+}
+
+/** OpenAI's form of sound: base64 with the name of its format. */
+function readSound(value: unknown, at: string): string {
+  const { data, format } = value as Fields
+  if (typeof data === 'string' && typeof format === 'string') return `data:audio/${format};base64,${data}`
+  throw invalidRequestError(`${at} is ${show(value)}; it must be an object such as { data: '<base64>', format: 'wav' }.`)
 }
 
 /** A value in a message, cut short. */

@@ -1,14 +1,15 @@
 import type { Gpu } from '../gpu/device.ts'
 import { bytesPerElement } from '../gpu/tensor.ts'
 import { BLOCK_SIZE } from '../layers/batch.ts'
-import type { DecoderShape, MediaKind } from '../models/family.ts'
-import type { EngineOptions, QuantizationOption } from '../protocol/engine-api.ts'
+import type { DecoderShape } from '../models/family.ts'
+import type { DTypeOption, EngineOptions, QuantizationOption } from '../protocol/engine-api.ts'
 import { invalidRequestError, modelLoadError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
+import { checkMediaOptions, type MediaLimits, mediaLimitsOf } from './media-limits.ts'
 
 /** Options checked as far as that needs no model. */
 export interface CheckedOptions extends EngineOptions {
-  readonly dtype: 'float16' | 'float32'
+  readonly dtype: DTypeOption
   readonly quantization: QuantizationOption
 }
 
@@ -29,8 +30,9 @@ export interface EngineConfig {
   readonly tableColumns: number
   /** Rows of the encoder cache. */
   readonly mediaRows: number
-  /** Items per request; a kind without an entry has no limit. */
-  readonly mediaLimits: Readonly<Partial<Record<MediaKind, number>>>
+  readonly mediaLimits: MediaLimits
+  /** Requests that may wait for a place among maxSequences. */
+  readonly maxWaiting: number
   readonly prefixCaching: boolean
   readonly processorOptions: Readonly<Record<string, unknown>>
 }
@@ -40,6 +42,9 @@ const DEFAULT_MAX_NUM_SEQS = 16
 const DEFAULT_BATCHED_TOKENS = 512
 /** A software adapter takes seconds for what a GPU does in milliseconds: smaller steps keep it answering. */
 const SOFTWARE_BATCHED_TOKENS = 128
+const DEFAULT_MAX_WAITING = 256
+/** A software adapter decodes small models faster in float32: unpacking float16 costs it more than reading twice the bytes. */
+const SOFTWARE_FLOAT32_BYTES = 256e6
 const MAX_KV_BYTES = 2 ** 30
 /** Most bytes of logits that prompt_logprobs may ask of one step. */
 const PROMPT_LOGITS_BYTES = 32 * 2 ** 20
@@ -50,6 +55,7 @@ const INTEGERS: Readonly<Record<string, { min: number; max: number }>> = {
   max_model_len: { min: 1, max: 2 ** 31 },
   max_num_seqs: { min: 1, max: 256 },
   max_num_batched_tokens: { min: 16, max: 8192 },
+  max_waiting_requests: { min: 1, max: 2 ** 20 },
   kv_cache_memory_bytes: { min: 1, max: Number.MAX_SAFE_INTEGER },
   seed: { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER },
 }
@@ -59,7 +65,6 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
 }
 const FLAGS = ['enable_prefix_caching', 'profile'] as const
 const STRINGS = ['revision', 'hf_token', 'chat_template'] as const
-const KINDS: readonly MediaKind[] = ['image', 'video', 'audio']
 
 function fail(name: string, allowed: string, given: unknown): never {
   throw invalidRequestError(`${name} must be ${allowed}, got ${showValue(given)}.`)
@@ -80,7 +85,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
   }
   for (const name of FLAGS) if (given[name] != null && typeof given[name] !== 'boolean') fail(name, 'true or false', given[name])
   for (const name of STRINGS) if (given[name] != null && typeof given[name] !== 'string') fail(name, 'a string', given[name])
-  checkLimits(given['limit_mm_per_prompt'])
+  checkMediaOptions(given)
   const processor = given['mm_processor_kwargs']
   if (processor != null && (typeof processor !== 'object' || Array.isArray(processor))) fail('mm_processor_kwargs', 'an object', processor)
   const features = given['disable_features']
@@ -89,7 +94,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
   }
   return {
     ...options,
-    dtype: options.dtype === 'float32' ? 'float32' : 'float16',
+    dtype: options.dtype ?? 'auto',
     quantization: options.quantization ?? 'none',
   }
 }
@@ -102,22 +107,22 @@ function isModel(model: unknown): boolean {
   return 'length' in model && Array.from(model as ArrayLike<unknown>).every((file) => file instanceof Blob && 'name' in file)
 }
 
-function checkLimits(limits: unknown): void {
-  if (limits == null) return
-  if (typeof limits !== 'object' || Array.isArray(limits)) fail('limit_mm_per_prompt', 'an object such as { image: 2 }', limits)
-  for (const [kind, limit] of Object.entries(limits)) {
-    if (!KINDS.includes(kind as MediaKind)) fail('limit_mm_per_prompt', `keyed by ${KINDS.join(', ')}`, kind)
-    if (!Number.isSafeInteger(limit) || Number(limit) < 0) fail(`limit_mm_per_prompt.${kind}`, 'an integer of at least 0', limit)
-  }
-}
-
 /** The GPU's limits that sizes depend on. */
 export type GpuFacts = Pick<Gpu, 'software'> & {
   device: { limits: Pick<GPUSupportedLimits, 'maxBufferSize' | 'maxStorageBufferBindingSize'> }
 }
 
+/** What sizes depend on of a model. */
+export interface ModelFacts {
+  readonly name: string
+  readonly shape: DecoderShape
+  /** Weights in all. */
+  readonly parameters: number
+}
+
 /** Sizes for this model on this GPU. Errors: ModelLoadError if an option does not fit the model or the memory it may use. */
-export function resolveConfig(options: CheckedOptions, modelName: string, shape: DecoderShape, gpu: GpuFacts): EngineConfig {
+export function resolveConfig(options: CheckedOptions, { name: modelName, shape, parameters }: ModelFacts, gpu: GpuFacts): EngineConfig {
+  const dtype = options.dtype === 'auto' ? automaticType(parameters, gpu) : options.dtype
   const maxModelLength = options.max_model_len ?? Math.min(DEFAULT_MAX_MODEL_LEN, shape.maxPositions)
   if (maxModelLength > shape.maxPositions) {
     throw modelLoadError(
@@ -130,7 +135,7 @@ export function resolveConfig(options: CheckedOptions, modelName: string, shape:
   const mediaRows = Math.min(2 * maxModelLength, Math.floor(bindable / rowBytes))
   return {
     modelName,
-    dtype: options.dtype,
+    dtype,
     quantization: options.quantization,
     maxModelLength,
     maxSequences,
@@ -139,14 +144,18 @@ export function resolveConfig(options: CheckedOptions, modelName: string, shape:
       maxSequences,
     ),
     maxPromptRows: Math.max(1, Math.min(256, Math.floor(PROMPT_LOGITS_BYTES / (shape.vocabulary * 4)))),
-    kvBlocks: kvBlocks(options, maxModelLength, maxSequences, shape, bindable) + 1,
+    kvBlocks: kvBlocks({ ...options, dtype }, maxModelLength, maxSequences, shape, bindable) + 1,
     tableColumns: Math.ceil((maxModelLength + MAX_OVERRUN) / BLOCK_SIZE),
     mediaRows,
-    mediaLimits: options.limit_mm_per_prompt ?? {},
+    mediaLimits: mediaLimitsOf(options),
+    maxWaiting: options.max_waiting_requests ?? DEFAULT_MAX_WAITING,
     prefixCaching: options.enable_prefix_caching ?? true,
     processorOptions: options.mm_processor_kwargs ?? {},
   }
 }
+
+const automaticType = (parameters: number, { software }: GpuFacts): 'float16' | 'float32' =>
+  software && parameters * 4 <= SOFTWARE_FLOAT32_BYTES ? 'float32' : 'float16'
 
 /** Pages that fit into the memory allowed; at least one longest sequence must. */
 function kvBlocks(options: CheckedOptions, maxModelLength: number, maxSequences: number, shape: DecoderShape, bindable: number): number {

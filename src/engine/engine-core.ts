@@ -1,5 +1,6 @@
-import { messageOf } from '../util/errors.ts'
+import { invalidLogitsError, messageOf } from '../util/errors.ts'
 import type { EncoderCache } from './encoder-cache.ts'
+import { Grammars } from './grammars.ts'
 import type { Runner, StepUnderWay } from './model-runner.ts'
 import type { OutputTokenizer } from './output-processor.ts'
 import { isDecode, type Plan } from './plan.ts'
@@ -25,6 +26,15 @@ export interface CoreParts {
   readonly tokenizer: OutputTokenizer
 }
 
+/** What a request under way can be told. Once it has ended, nothing of this does anything. */
+export interface RequestHandle {
+  /** Ends it with what there is so far. */
+  abort(): void
+  /** Computes no further than what is under way until `resume`. What the request holds is given to others if they need it. */
+  pause(): void
+  resume(): void
+}
+
 /** Submits under way at once: one that runs, and one behind it so that the GPU never waits for the CPU. */
 const SUBMITS_AHEAD = 2
 
@@ -44,15 +54,26 @@ export class EngineCore {
   readonly #requests = new Set<Request>()
   readonly #owner = new Map<Sequence, Request>()
   readonly #pacer = new StepPacer()
+  readonly #grammars: Grammars
   #running = false
 
   constructor(parts: CoreParts) {
     this.#parts = parts
+    this.#grammars = new Grammars(parts.tokenizer)
   }
 
-  /** Takes a request in. Its events go to `post`, the last one being `done` or `error`. Returns what ends it early. */
-  add(accepted: AcceptedRequest, post: Post): { abort(): void } {
-    const request = new Request(accepted, this.#parts.tokenizer, post)
+  /** Requests for which there is no place among those that run together. */
+  get waitingCount(): number {
+    const waiting = [...this.#requests].filter((request) => request.isWaiting).length
+    return Math.max(0, waiting - this.#parts.scheduler.freePlaces)
+  }
+
+  /**
+   * Takes a request in. Its events go to `post`, the last one being `done` or `error`.
+   * Errors: InvalidRequestError for structured_outputs that cannot be had.
+   */
+  add(accepted: AcceptedRequest, post: Post): RequestHandle {
+    const request = new Request(accepted, this.#parts.tokenizer, post, this.#grammars.make(accepted.sampling))
     this.#requests.add(request)
     for (const { sequence } of request.outputs) {
       this.#owner.set(sequence, request)
@@ -63,6 +84,13 @@ export class EngineCore {
       abort: () => {
         request.abort()
         this.#retire(request)
+      },
+      pause: () => {
+        request.paused = true
+      },
+      resume: () => {
+        request.paused = false
+        void this.#run()
       },
     }
   }
@@ -120,10 +148,24 @@ export class EngineCore {
       // Whoever awaits it first sees the error; until then it must not count as unhandled.
       work.finished.catch(() => undefined)
       this.counters.steps += plan.steps
+      this.#checkGrammars(plan)
       return { plan, work, began: performance.now() }
     } catch (error) {
       this.#failRows(plan, error)
       return undefined
+    }
+  }
+
+  /** Ends the requests whose text can neither go on nor end. Masks are known once the step has been started. */
+  #checkGrammars({ rows }: Plan): void {
+    for (const { sequence, samples } of rows) {
+      const request = this.#owner.get(sequence)
+      if (!request || !samples) continue
+      try {
+        sequence.grammar?.check()
+      } catch (error) {
+        this.#fail(request, error as Error)
+      }
     }
   }
 
@@ -161,6 +203,7 @@ export class EngineCore {
       } catch (error) {
         complete = false
         const failure = new Error(`Encoding ${item.kind} of geometry [${item.grid}] failed: ${messageOf(error)}`, { cause: error })
+        if (error instanceof Error) failure.name = error.name
         for (const [sequence, request] of [...this.#owner]) if (sequence.pins.has(key)) this.#fail(request, failure)
         media.forget(key)
       }
@@ -184,14 +227,19 @@ export class EngineCore {
       if (token.id === FAILED_TOKEN) {
         this.#fail(
           request,
-          new Error(
+          invalidLogitsError(
             `The model gave logits that are not finite after ${sequence.tokens.length} tokens; its weights or inputs hold NaN or infinite values.`,
           ),
         )
         return
       }
-      output.accept(token)
       this.counters.generatedTokens++
+      try {
+        output.accept(token)
+      } catch (error) {
+        this.#fail(request, error as Error)
+        return
+      }
       if (output.finishReason !== null) this.#drop(sequence)
     }
   }

@@ -1,10 +1,23 @@
-import type { EngineApi, EngineOptions, EngineRequest, EngineStats, ModelInfo, ProgressEvent } from '../protocol/engine-api.ts'
-import type { StreamEvent } from '../protocol/stream-events.ts'
-import { abortError, invalidRequestError, messageOf } from '../util/errors.ts'
+import { servingError } from '../gpu/device.ts'
+import type {
+  EngineApi,
+  EngineOptions,
+  EngineRequest,
+  EngineStats,
+  ModelInfo,
+  ProgressEvent,
+  TokenizeInput,
+  TokenizeOutput,
+} from '../protocol/engine-api.ts'
+import { chooseChatTemplate } from '../text/chat-template-source.ts'
+import { abortError, invalidRequestError, messageOf, queueFullError } from '../util/errors.ts'
+import { toolFormatOf } from '../util/tool-format.ts'
 import { type ModelLocation, openSource, type SourceOptions } from '../weights/source.ts'
 import { checkOptions } from './config.ts'
 import { lossOf } from './device-loss.ts'
 import { type LoadedModel, loadModel } from './load-model.ts'
+import { closeMedia } from './prepare-media.ts'
+import { Reader } from './reader.ts'
 import { warmUp } from './warm-up.ts'
 
 /** What an engine may be made to use in place of the platform's own. */
@@ -19,14 +32,20 @@ export interface EngineEnvironment {
  */
 export class Engine implements EngineApi {
   readonly #environment: EngineEnvironment
-  readonly #preparing = new Set<AbortController>()
+  readonly #preparing = new Set<Reader>()
   #loading: AbortController | undefined
   #model: LoadedModel | undefined
   #settled: Promise<void> = Promise.resolve()
   #gone: Error | undefined
+  readonly #over = new AbortController()
 
   constructor(environment: EngineEnvironment = {}) {
     this.#environment = environment
+  }
+
+  /** Aborted, with the reason, when the engine has ended: disposed of, device lost, or broken. */
+  get over(): AbortSignal {
+    return this.#over.signal
   }
 
   async load(options: EngineOptions, onProgress: (event: ProgressEvent) => void): Promise<ModelInfo> {
@@ -66,33 +85,36 @@ export class Engine implements EngineApi {
   }
 
   async submit(request: EngineRequest, port: MessagePort): Promise<void> {
-    const model = this.#ready()
-    const preparing = new AbortController()
-    let abort = (): void => preparing.abort()
-    port.onmessage = ({ data }: MessageEvent) => {
-      if (data?.type === 'abort') abort()
-    }
-    this.#preparing.add(preparing)
     try {
-      const accepted = await model.input.process(request, preparing.signal)
-      await this.#settled
-      if (preparing.signal.aborted) throw abortError()
-      this.#ready()
-      const handle = model.core.add(accepted, (event: StreamEvent) => {
-        port.postMessage(event)
-        if (event.type === 'done' || event.type === 'error') port.close()
-      })
-      abort = () => handle.abort()
+      await this.#open(request, new Reader(port, request.reader_lock))
     } catch (error) {
+      // Refused before anything was read, it may still hold pictures.
       port.close()
-      throw preparing.signal.aborted ? (this.#gone ?? abortError()) : error
-    } finally {
-      this.#preparing.delete(preparing)
+      closeMedia(request.media)
+      throw error
     }
   }
 
-  async tokenize(text: string, addSpecialTokens: boolean): Promise<number[]> {
-    return this.#ready().files.tokenizer.encode(text, { addSpecialTokens })
+  async #open(request: EngineRequest, reader: Reader): Promise<void> {
+    try {
+      const model = this.#ready()
+      checkQueue(model, this.#preparing.size)
+      this.#preparing.add(reader)
+      const accepted = await model.input.process(request, reader.signal)
+      await this.#settled
+      if (reader.signal.aborted) throw abortError()
+      this.#ready()
+      reader.attach(model.core.add(accepted, (event) => reader.post(event)))
+    } catch (error) {
+      reader.end()
+      throw reader.signal.aborted ? (this.#gone ?? abortError()) : error
+    } finally {
+      this.#preparing.delete(reader)
+    }
+  }
+
+  async tokenize(input: TokenizeInput): Promise<TokenizeOutput> {
+    return this.#ready().input.tokenize(input)
   }
 
   async detokenize(ids: number[]): Promise<string> {
@@ -124,9 +146,22 @@ export class Engine implements EngineApi {
 
   async dispose(): Promise<void> {
     this.cancelLoad()
-    this.#end(abortError('The LLM was disposed of.'))
+    this.end(abortError('The LLM was disposed of.'))
     this.#model?.gpu.destroy()
     this.#model = undefined
+  }
+
+  /** Ends every open request with this error; later ones are taken. */
+  failOpen(error: Error): void {
+    this.#model?.core.failAll(error)
+  }
+
+  /** Ends the engine: open requests and all later calls get this error. */
+  end(error: Error): void {
+    this.#gone ??= error
+    for (const reader of this.#preparing) reader.abort()
+    this.#model?.core.failAll(error)
+    this.#over.abort(this.#gone)
   }
 
   /** A device that goes away, or an error nobody was waiting for, ends what it has touched. */
@@ -134,7 +169,7 @@ export class Engine implements EngineApi {
     const { device } = model.gpu
     void lossOf(device).then((error) => {
       // A device of ours that we destroyed is no loss.
-      if (this.#model === model) this.#end(error)
+      if (this.#model === model) this.end(error)
     })
     device.addEventListener('uncapturederror', (event) => {
       const { error } = event as GPUUncapturedErrorEvent
@@ -143,12 +178,6 @@ export class Engine implements EngineApi {
       // Errors of what was submitted before are told before this resolves; what comes next shall not be ended by them.
       this.#settled = device.queue.onSubmittedWorkDone().catch(() => undefined)
     })
-  }
-
-  #end(error: Error): void {
-    this.#gone ??= error
-    for (const preparing of this.#preparing) preparing.abort()
-    this.#model?.core.failAll(error)
   }
 
   #ready(): LoadedModel {
@@ -161,9 +190,16 @@ export class Engine implements EngineApi {
 /** What a request is told that ran when the GPU refused a command. */
 function refusal(error: GPUError): Error {
   if (!(error instanceof GPUOutOfMemoryError)) return new Error(`The GPU refused a command: ${error.message}`)
-  return new Error(
-    `Out of GPU memory (${error.message}); send smaller pictures or fewer at a time, or create the LLM with a smaller max_model_len or quantization: 'q4'.`,
-  )
+  return servingError(error.message)
+}
+
+/** Errors: QueueFullError when as many requests wait as may. Those being prepared count, as far as there is no place free for them. */
+function checkQueue({ core, scheduler, config }: LoadedModel, preparing: number): void {
+  const { maxWaiting } = config
+  const waiting = core.waitingCount
+  const free = Math.max(0, scheduler.freePlaces - scheduler.waiting.length)
+  if (waiting < maxWaiting && waiting + preparing < maxWaiting + free) return
+  throw queueFullError(`${maxWaiting} requests are waiting already, as many as max_waiting_requests allows; try again in a moment.`)
 }
 
 /** A listener's failure is its own affair; over a worker's border it comes back as a rejected promise. */
@@ -176,7 +212,7 @@ function tellSafely(onProgress: (event: ProgressEvent) => unknown, event: Progre
   }
 }
 
-function modelInfo({ gpu, config, modelType, family }: LoadedModel): ModelInfo {
+function modelInfo({ gpu, config, modelType, family, files }: LoadedModel): ModelInfo {
   const { vendor, architecture, description } = gpu.adapterInfo
   return {
     model: config.modelName,
@@ -185,7 +221,19 @@ function modelInfo({ gpu, config, modelType, family }: LoadedModel): ModelInfo {
     dtype: config.dtype,
     quantization: config.quantization,
     modalities: [...family.kinds],
+    task: 'generate',
+    tool_format: toolFormat(files.templates),
     adapter: { vendor, architecture, description, software: gpu.software, features: [...gpu.device.features].sort() },
     gpu_bytes: gpu.counters.bytes,
+  }
+}
+
+/** Of the template that a conversation with tools is rendered with. */
+function toolFormat(templates: LoadedModel['files']['templates']): ModelInfo['tool_format'] {
+  try {
+    return toolFormatOf(chooseChatTemplate(templates, true))
+  } catch {
+    // No template, no conversations, no tools.
+    return null
   }
 }

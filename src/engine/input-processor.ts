@@ -1,14 +1,18 @@
 import type { AnyFamily, PreparedByKind, PreparedMedia } from '../models/family.ts'
-import type { EngineRequest } from '../protocol/engine-api.ts'
+import type { EngineRequest, TokenizeInput, TokenizeOutput, WirePrompt } from '../protocol/engine-api.ts'
 import { renderChat } from '../text/chat-template.ts'
 import { type ChatTemplateSources, chooseChatTemplate } from '../text/chat-template-source.ts'
 import type { Tokenizer } from '../text/tokenizer.ts'
 import { contextLengthError, invalidRequestError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
-import { type KeyedByKind, MediaPreparer } from './prepare-media.ts'
+import { MEDIA_KINDS, type MediaLimits } from './media-limits.ts'
+import { closeMedia, type KeyedByKind, MediaPreparer } from './prepare-media.ts'
 import type { AcceptedRequest } from './request.ts'
 import { type ResolvedSampling, resolveSampling, type SamplingContext } from './sampling.ts'
 import type { SequenceMedia } from './sequence.ts'
+
+/** Characters per token of max_model_len from which on a text is measured before it is encoded; shorter ones are encoded soon enough. */
+const SURE_CHARACTERS = 8
 
 /** What reading requests needs of a loaded model. */
 export interface InputModel {
@@ -22,7 +26,7 @@ export interface InputModel {
 /** What requests are read by; see EngineConfig. */
 export interface InputRules {
   readonly maxModelLength: number
-  readonly mediaLimits: Readonly<Partial<Record<'image' | 'video' | 'audio', number>>>
+  readonly mediaLimits: MediaLimits
   readonly prefixCaching: boolean
   /** mm_processor_kwargs of the engine; a request's own come on top. */
   readonly processorOptions: Readonly<Record<string, unknown>>
@@ -47,11 +51,30 @@ export class InputProcessor {
 
   /** Errors: InvalidRequestError, MediaError, ContextLengthError, AbortError; each names what was given and what is allowed. */
   async process(request: EngineRequest, signal: AbortSignal): Promise<AcceptedRequest> {
+    try {
+      return await this.#process(request, signal)
+    } finally {
+      closeMedia(request.media)
+    }
+  }
+
+  /** Errors: InvalidRequestError, as for a request with this input. */
+  tokenize(input: TokenizeInput): TokenizeOutput {
+    const { tokenizer } = this.#model
+    const special = input.add_special_tokens ?? !('messages' in input)
+    if (typeof special !== 'boolean') throw invalidRequestError(`add_special_tokens must be true or false, got ${showValue(special)}.`)
+    const text = 'messages' in input ? this.#render(input) : textOf(input.prompt)
+    const tokens = tokenizer.encode(text, { addSpecialTokens: special })
+    return { tokens, token_strs: tokens.map((id) => tokenizer.decode([id], { skipSpecialTokens: false })) }
+  }
+
+  async #process(request: EngineRequest, signal: AbortSignal): Promise<AcceptedRequest> {
     const arrival = this.#arrivals++
     const { family, config } = this.#model
     const sampling = resolveSampling(request.sampling, this.#samplingContext())
     const prompt = this.#promptOf(request)
     const options = { ...this.#rules.processorOptions, ...processorOptionsOf(request) }
+    checkReading(request)
     const keyed = await this.#media.prepare(request.media, options, signal)
     const media = withoutKeys(keyed)
     const expanded = family.expandPrompt(config, prompt.source, prompt.encode, media)
@@ -93,18 +116,20 @@ export class InputProcessor {
     }
     if ('messages' in input) {
       const text = this.#render(input)
+      this.#checkText(text)
       // The template has written every special token that belongs there.
       return { text, source: text, encode: (part) => tokenizer.encode(part, { addSpecialTokens: false }) }
     }
-    if (typeof input.prompt !== 'string') throw invalidRequestError(`prompt must be a string, got ${JSON.stringify(input.prompt)}.`)
+    const text = textOf(input.prompt)
+    this.#checkText(text)
     return {
-      text: input.prompt,
-      source: input.prompt,
+      text,
+      source: text,
       encode: (part, special) => tokenizer.encode(part, { addSpecialTokens: special && 'auto' }),
     }
   }
 
-  #render({ messages, chat }: Extract<EngineRequest['input'], { messages: unknown }>): string {
+  #render({ messages, chat }: Extract<WirePrompt, { messages: unknown }>): string {
     if (!Array.isArray(messages) || messages.length === 0) throw invalidRequestError('messages must hold at least one message, got none.')
     const { templates, tokenizer } = this.#model
     const own = chat.chat_template ?? templates.chatTemplate
@@ -134,13 +159,18 @@ export class InputProcessor {
     }
   }
 
+  /** Encoding megabytes takes seconds in which no other request gets on: what is surely too long is not encoded. */
+  #checkText(text: string): void {
+    const { maxModelLength } = this.#rules
+    if (text.length < SURE_CHARACTERS * maxModelLength) return
+    const tokens = this.#model.tokenizer.fewestTokens(text)
+    if (tokens >= maxModelLength) throw tooLong(`at least ${tokens}`, maxModelLength)
+  }
+
   #checkLength(tokens: readonly number[]): void {
     const { maxModelLength } = this.#rules
     if (tokens.length === 0) throw invalidRequestError('The prompt is empty; give at least one token of text.')
-    if (tokens.length < maxModelLength) return
-    throw contextLengthError(
-      `prompt has ${tokens.length} tokens but max_model_len is ${maxModelLength}; shorten it or raise max_model_len (one place must be left for the answer)`,
-    )
+    if (tokens.length >= maxModelLength) throw tooLong(String(tokens.length), maxModelLength)
   }
 
   #checkTokens(tokens: readonly number[]): void {
@@ -156,6 +186,11 @@ export class InputProcessor {
   }
 }
 
+const tooLong = (tokens: string, limit: number): Error =>
+  contextLengthError(
+    `prompt has ${tokens} tokens but max_model_len is ${limit}; shorten it or raise max_model_len (one place must be left for the answer)`,
+  )
+
 function processorOptionsOf({ mm_processor_kwargs: options = {} }: EngineRequest): Readonly<Record<string, unknown>> {
   if (typeof options === 'object' && !Array.isArray(options)) return options
   throw invalidRequestError(`mm_processor_kwargs must be an object such as { max_pixels: 200704 }, got ${showValue(options)}.`)
@@ -164,6 +199,22 @@ function processorOptionsOf({ mm_processor_kwargs: options = {} }: EngineRequest
 function priorityOf({ priority = 0 }: EngineRequest): number {
   if (!Number.isFinite(priority)) throw invalidRequestError(`priority must be a number, got ${showValue(priority)}.`)
   return priority
+}
+
+/** How files are read is nothing that pictures and frames depend on, but what is given must make sense. Unknown keys are ignored. */
+function checkReading({ media_io_kwargs: given }: EngineRequest): void {
+  if (given == null) return
+  const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (!isRecord(given)) throw invalidRequestError(`media_io_kwargs must be an object such as { video: {} }, got ${showValue(given)}.`)
+  for (const kind of MEDIA_KINDS) {
+    const value = given[kind]
+    if (value != null && !isRecord(value)) throw invalidRequestError(`media_io_kwargs.${kind} must be an object, got ${showValue(value)}.`)
+  }
+}
+
+function textOf(prompt: unknown): string {
+  if (typeof prompt === 'string') return prompt
+  throw invalidRequestError(`prompt must be a string, got ${showValue(prompt)}.`)
 }
 
 function withoutKeys(keyed: KeyedByKind): PreparedByKind {

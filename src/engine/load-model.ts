@@ -7,7 +7,7 @@ import type { AnyFamily, DecoderShape, HostArray } from '../models/family.ts'
 import { findFamily } from '../models/registry.ts'
 import type { ProgressEvent } from '../protocol/engine-api.ts'
 import { webGPUUnavailableError } from '../util/errors.ts'
-import { openCheckpoint } from '../weights/checkpoint.ts'
+import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts'
 import type { ModelSource } from '../weights/model-source.ts'
 import { type CheckedOptions, type EngineConfig, resolveConfig } from './config.ts'
 import { EncoderCache } from './encoder-cache.ts'
@@ -83,8 +83,8 @@ async function loadOn(
   const family = findFamily(files.config['model_type'])
   const familyConfig = family.readConfig(files)
   const shape = family.decoder(familyConfig)
-  const config = resolveConfig(options, name, shape, gpu)
   const checkpoint = await openCheckpoint(source, signal)
+  const config = resolveConfig(options, { name, shape, parameters: parametersOf(checkpoint) }, gpu)
   const { dtype, quantization } = config
   const onBytes = weightProgress(name, onProgress)
   const declare = (reader: Parameters<AnyFamily['readWeights']>[0]) => family.readWeights(reader, familyConfig)
@@ -128,6 +128,9 @@ async function loadOn(
   }
   return { gpu, config, modelType, family, files, input, core, scheduler, kv, forget }
 }
+
+const parametersOf = ({ tensors }: Checkpoint): number =>
+  [...tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
 
 type EncodeInputs = [Parameters<AnyFamily['encode']>[3], Parameters<AnyFamily['encode']>[4], Parameters<AnyFamily['encode']>[5]]
 

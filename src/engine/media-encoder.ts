@@ -85,9 +85,10 @@ export class MediaEncoder {
     const inputs: Record<string, Tensor> = {}
     let output = this.#gpu.none
     try {
-      await this.#gpu.guardAllocations('the encoder’s input', () => {
+      const allocate = (): void => {
         for (const [name, array] of Object.entries(media.inputs)) inputs[name] = this.#allocate(name, array)
-      })
+      }
+      await this.#gpu.guardAllocations('the encoder’s input', allocate, 'serving')
       const program = await recordProgram(this.#gpu, this.#pool, (step) => {
         output = this.#record(step, media.kind, media.grid, inputs)
         return output

@@ -6,6 +6,7 @@ import type { Step } from '../gpu/step.ts'
 import type { Tensor } from '../gpu/tensor.ts'
 import { advance, ringWidth } from '../kernels/advance.ts'
 import { countTokens } from '../kernels/count-tokens.ts'
+import { MASK_KERNEL } from '../kernels/token-mask.ts'
 import type { Batch, KvLayer } from '../layers/batch.ts'
 import { sample } from '../layers/sampler.ts'
 import { LruMap } from '../util/lru-map.ts'
@@ -152,13 +153,7 @@ export class ModelRunner implements Runner {
 
   #submit(plan: Plan, program: Program, { shape, variant, places }: Current): StepUnderWay {
     this.#blocks.update(plan.rows)
-    const encoder = this.#gpu.device.createCommandEncoder({ label: 'step' })
-    if (this.#profiler) for (let i = 0; i < plan.steps; i++) this.#profiler.encode(program, encoder)
-    else {
-      const pass = encoder.beginComputePass({ label: 'step' })
-      for (let i = 0; i < plan.steps; i++) program.encode(pass)
-      pass.end()
-    }
+    const encoder = variant.masks ? this.#encodeMasked(plan, program, places) : this.#encodeSteps(plan, program)
     const words = plan.steps * shape.sampleRows * ringWidth(variant.logprobs)
     const read = this.#readback.copy(encoder, bufferOf(this.#ring), words * 4)
     this.#gpu.submit([encoder.finish()])
@@ -172,6 +167,33 @@ export class ModelRunner implements Runner {
         return readRing(new Uint32Array(bytes), what)
       })
     return { finished }
+  }
+
+  #encodeSteps({ steps }: Plan, program: Program): GPUCommandEncoder {
+    const encoder = this.#gpu.device.createCommandEncoder({ label: 'step' })
+    if (this.#profiler) for (let i = 0; i < steps; i++) this.#profiler.encode(program, encoder)
+    else {
+      const pass = encoder.beginComputePass({ label: 'step' })
+      for (let i = 0; i < steps; i++) program.encode(pass)
+      pass.end()
+    }
+    return encoder
+  }
+
+  /** One step: the GPU sets out to compute the logits, and meanwhile their masks are worked out here. */
+  #encodeMasked(plan: Plan, program: Program, places: readonly SamplePlace[]): GPUCommandEncoder {
+    const first = program.names.indexOf(MASK_KERNEL)
+    if (!this.#profiler) this.#gpu.submit([this.#encodePart(program, 0, first).finish()])
+    this.#sampling.writeMasks(plan.rows, places)
+    return this.#profiler ? this.#encodeSteps(plan, program) : this.#encodePart(program, first, program.dispatchCount)
+  }
+
+  #encodePart(program: Program, begin: number, end: number): GPUCommandEncoder {
+    const encoder = this.#gpu.device.createCommandEncoder({ label: 'part of a step' })
+    const pass = encoder.beginComputePass({ label: 'part of a step' })
+    for (let i = begin; i < end; i++) program.encodeOne(pass, i)
+    pass.end()
+    return encoder
   }
 
   async #programFor({ shape, variant }: Current, longest: number): Promise<Program> {

@@ -7,7 +7,7 @@ import type { Sequence } from './sequence.ts'
 import type { SampledToken, TokenScores } from './step-output.ts'
 
 /** What output needs of a tokenizer. */
-export type OutputTokenizer = Pick<Tokenizer, 'isSpecial' | 'tokenBytes' | 'isFallbackByte' | 'leadingSpaces' | 'decode'>
+export type OutputTokenizer = Pick<Tokenizer, 'vocabSize' | 'isSpecial' | 'tokenBytes' | 'isFallbackByte' | 'leadingSpaces' | 'decode'>
 
 /** One position's log-probabilities as vLLM gives them: the `top` likeliest tokens and the one that stands there. */
 export function logprobsAt(tokenizer: OutputTokenizer, token: number, scores: TokenScores, top: number): LogprobsAt {
@@ -37,11 +37,12 @@ export class SequenceOutput {
     const { skipSpecialTokens, stop, includeStopString } = sequence.init.sampling
     this.sequence = sequence
     this.#tokenizer = tokenizer
-    this.#detokenizer = createDetokenizer(tokenizer, { skipSpecialTokens })
+    // A grammar speaks of every byte, a space at the beginning too.
+    this.#detokenizer = createDetokenizer(sequence.grammar ? { ...tokenizer, leadingSpaces: 0 } : tokenizer, { skipSpecialTokens })
     this.#stops = createStopStrings(stop, { includeStopString })
   }
 
-  /** Appends a token to the sequence, and notes whether it is the last. */
+  /** Appends a token to the sequence, and notes whether it is the last. Errors: the grammar does not allow it. */
   accept({ id, scores }: SampledToken): void {
     const { sequence } = this
     const { sampling } = sequence.init
@@ -55,6 +56,7 @@ export class SequenceOutput {
       return
     }
     this.#push(this.#detokenizer.push(id))
+    this.#follow(id)
     if (this.finishReason === null && sequence.remaining <= 0) this.#end('length', null)
   }
 
@@ -80,6 +82,14 @@ export class SequenceOutput {
     this.#tokens = []
     this.#logprobs = []
     return delta
+  }
+
+  /** Moves on in the grammar. Where nothing but the end may follow, the text ends without the model saying so. */
+  #follow(id: number): void {
+    const { grammar } = this.sequence
+    if (!grammar || this.finishReason !== null) return
+    grammar.accept(id)
+    if (grammar.isComplete) this.#end('stop', null)
   }
 
   #push(piece: string): void {

@@ -1,10 +1,12 @@
 import { hashImages, hashTensors } from '../media/content-hash.ts'
-import { decodeImage } from '../media/decode.ts'
+import { closeImage } from '../media/decode.ts'
 import type { RgbImage } from '../media/rgb-image.ts'
 import type { AnyFamily, HostArray, MediaKind, PreparedMedia } from '../models/family.ts'
-import type { WireEmbeds, WireImage, WireMedia, WireVideo } from '../protocol/media.ts'
-import { abortError, invalidRequestError } from '../util/errors.ts'
+import type { WireAudio, WireEmbeds, WireImage, WireMedia, WireVideo } from '../protocol/media.ts'
+import { type ErrorCode, invalidRequestError, mediaError, withCode } from '../util/errors.ts'
 import { LruMap } from '../util/lru-map.ts'
+import { MEDIA_KINDS, type MediaLimits } from './media-limits.ts'
+import { MediaLoader } from './media-loader.ts'
 
 /** A prepared item and what the caches know it by. */
 export interface KeyedMedia {
@@ -18,102 +20,165 @@ export type KeyedByKind = Partial<Record<MediaKind, KeyedMedia[]>>
 export interface MediaRules {
   readonly family: AnyFamily
   readonly config: unknown
-  /** Items per request; a kind without an entry has no limit. */
-  readonly limits: Readonly<Partial<Record<MediaKind, number>>>
+  readonly limits: MediaLimits
 }
 
 type Options = Readonly<Record<string, unknown>>
+type Kind = 'image' | 'video'
 type WireItem = WireImage | WireVideo | WireEmbeds
 
-/** Bytes of prepared items kept, so that a picture asked about twice is resized once. */
-const CACHE_BYTES = 256 * 2 ** 20
+/** One item of a request, with how errors call it and what its preparation depends on. */
+interface Item {
+  readonly kind: Kind
+  readonly wire: WireItem
+  readonly name: string
+  readonly options: Options
+}
 
-/** Decodes, hashes and prepares the media of requests. */
+/** Bytes of prepared items kept, so that a picture asked about twice is resized once, and one with a uuid need not be sent twice. */
+const CACHE_BYTES = 256 * 2 ** 20
+/** Names of contents kept; a name is some hundred bytes. */
+const NAMES = 10_000
+
+/** Fetches, decodes, hashes and prepares the media of requests, and remembers them by content and by uuid. */
 export class MediaPreparer {
   readonly #rules: MediaRules
+  readonly #loader: MediaLoader
   readonly #prepared = new LruMap<string, PreparedMedia>({ capacity: CACHE_BYTES, sizeOf: bytesOf })
+  /** From a uuid, with all that its preparation depends on, to the keys in #prepared of what it stands for. */
+  readonly #named = new LruMap<string, readonly string[]>({ capacity: NAMES })
 
   constructor(rules: MediaRules) {
     this.#rules = rules
+    this.#loader = new MediaLoader(rules.limits)
   }
 
-  /** All media of a request, per kind in order. Errors: InvalidRequestError, MediaError, AbortError. */
+  /**
+   * All media of a request, per kind in order. What can be refused without reading a file is refused first. Errors: InvalidRequestError,
+   * MediaError, AbortError; those about contents and counts have a code.
+   */
   async prepare(media: WireMedia, options: Options, signal: AbortSignal): Promise<KeyedByKind> {
     this.#checkKinds(media)
+    const items = (['image', 'video'] as const).flatMap((kind) => itemsOf(kind, media[kind] ?? [], options))
+    const given = new Map<string, KeyedMedia[]>()
+    const recalled = items.map((item) => this.#recall(item, items))
+    // The first failure ends the others.
+    const failure = new AbortController()
+    const either = AbortSignal.any([signal, failure.signal])
+    const prepared = items.map(async (item, i): Promise<KeyedMedia[]> => {
+      if (item.wire.kind === 'cached') return recalled[i] ?? []
+      const keyed = await this.#prepareItem(item, either)
+      if (item.wire.uuid !== undefined) given.set(nameOf(item), keyed)
+      return keyed
+    })
+    const all = await Promise.all(prepared).catch((error: unknown) => {
+      failure.abort()
+      throw error
+    })
     const result: KeyedByKind = {}
-    for (const kind of ['image', 'video'] as const) {
-      const items: readonly WireItem[] = media[kind] ?? []
-      if (items.length === 0) continue
-      const keyed: KeyedMedia[] = []
-      for (const [i, item] of items.entries()) {
-        const name = items.length === 1 ? `The ${kind}` : `${kind} ${i + 1} of ${items.length}`
-        keyed.push(...(await this.#prepareItem(kind, item, { name, options, signal })))
-        if (signal.aborted) throw abortError()
-      }
-      this.#checkCount(kind, keyed.length)
-      result[kind] = keyed
+    for (const [i, item] of items.entries()) {
+      const keyed = item.wire.kind === 'cached' && !recalled[i] ? given.get(nameOf(item)) : all[i]
+      result[item.kind] = [...(result[item.kind] ?? []), ...(keyed ?? [])]
     }
+    for (const kind of ['image', 'video'] as const) this.#checkCount(kind, result[kind]?.length ?? 0)
     return result
   }
 
   #checkKinds(media: WireMedia): void {
     const { kinds } = this.#rules.family
-    for (const kind of ['image', 'video', 'audio'] as const) {
+    for (const kind of MEDIA_KINDS) {
       const count = media[kind]?.length ?? 0
       if (count === 0) continue
       if (!kinds.includes(kind)) throw invalidRequestError(`This model takes no ${kind}; it takes ${kinds.join(' and ') || 'text only'}.`)
       this.#checkCount(kind, count)
     }
+    for (const clip of media.video ?? []) refuseFile(clip, 'video')
+    for (const sound of media.audio ?? []) refuseFile(sound, 'audio')
   }
 
   #checkCount(kind: MediaKind, count: number): void {
-    const limit = this.#rules.limits[kind]
+    const limit = this.#rules.limits.items[kind]
     if (limit === undefined || count <= limit) return
-    throw invalidRequestError(
+    const error = invalidRequestError(
       `At most ${limit} ${kind}(s) may be provided in one prompt, got ${count}; send fewer, or create the LLM with a larger limit_mm_per_prompt.`,
+    )
+    throw withCode(error, `too_many_${kind}s`)
+  }
+
+  /** What an item without content stands for, unless a sibling brings the content. Undefined for items that have theirs. */
+  #recall(item: Item, siblings: readonly Item[]): KeyedMedia[] | undefined {
+    const { wire, name } = item
+    if (wire.kind !== 'cached') return undefined
+    if (!wire.uuid) throw invalidRequestError(`${name} has neither content nor a uuid; give one of them.`)
+    const named = nameOf(item)
+    if (siblings.some((sibling) => sibling.wire.kind !== 'cached' && sibling.wire.uuid !== undefined && nameOf(sibling) === named))
+      return undefined
+    const known = this.#named.get(named)?.map((key) => ({ key, media: this.#prepared.get(key) }))
+    if (known?.every((entry): entry is KeyedMedia => entry.media !== undefined)) return known
+    throw invalidRequestError(
+      `${name} was left out, but nothing is kept under its uuid ${JSON.stringify(wire.uuid)}: it was never sent, was sent with other mm_processor_kwargs, or has had to make room. Send its content again, with the uuid.`,
     )
   }
 
-  async #prepareItem(
-    kind: 'image' | 'video',
-    item: WireItem,
-    how: { name: string; options: Options; signal: AbortSignal },
-  ): Promise<KeyedMedia[]> {
+  async #prepareItem(item: Item, signal: AbortSignal): Promise<KeyedMedia[]> {
+    const { wire } = item
+    const keyed = wire.kind === 'embeds' ? await this.#prepareEmbeds(item.kind, wire) : [await this.#preparePixels(item, signal)]
+    if (wire.uuid === undefined) return keyed
+    for (const { key, media } of keyed) this.#prepared.set(key, media)
+    this.#named.set(
+      nameOf(item),
+      keyed.map(({ key }) => key),
+    )
+    return keyed
+  }
+
+  async #prepareEmbeds(kind: Kind, wire: WireEmbeds): Promise<KeyedMedia[]> {
     const { family, config } = this.#rules
-    if (item.kind === 'embeds') {
-      const tensors = hostArrays(item)
-      const content = item.uuid === undefined ? await hashTensors(tensors) : `uuid ${item.uuid}`
-      return family
-        .prepareEmbeds(config, kind, tensors)
-        .map((media, i) => ({ key: `${kind} embeds ${content} ${i} of ${media.tokens} rows`, media }))
+    const tensors = hostArrays(wire)
+    const content = await hashTensors(tensors)
+    const items = family.prepareEmbeds(config, kind, tensors)
+    return items.map((media, i) => ({ key: `${kind} embeds ${content} ${i} of ${media.tokens} rows`, media }))
+  }
+
+  async #preparePixels({ kind, wire, name, options }: Item, signal: AbortSignal): Promise<KeyedMedia> {
+    try {
+      const frames = await this.#loader.load(wire as Parameters<MediaLoader['load']>[0], { kind, name, signal })
+      const key = `${kind} ${await hashImages(frames)} ${JSON.stringify(options)}`
+      const media = this.#prepared.get(key) ?? this.#prepareFrames(kind, frames, options)
+      this.#prepared.set(key, media)
+      return { key, media }
+    } catch (error) {
+      if (error instanceof Error && error.name === 'MediaError' && !('code' in error)) throw withCode(error, `invalid_${kind}`)
+      throw error
     }
-    const suffix = JSON.stringify(how.options)
-    const named = item.uuid === undefined ? undefined : `${kind} uuid ${item.uuid} ${suffix}`
-    const known = named === undefined ? undefined : this.#prepared.get(named)
-    if (named !== undefined && known) return [{ key: named, media: known }]
-    const frames = await decodeFrames(item, how.name, how.signal)
-    const key = named ?? `${kind} ${await hashImages(frames)} ${suffix}`
-    const media = this.#prepared.get(key) ?? prepareFrames(family, config, kind, frames, how.options)
-    this.#prepared.set(key, media)
-    return [{ key, media }]
+  }
+
+  #prepareFrames(kind: Kind, frames: readonly RgbImage[], options: Options): PreparedMedia {
+    const { family, config } = this.#rules
+    return kind === 'video' ? family.prepareVideo(config, frames, options) : family.prepareImage(config, frames[0] as RgbImage, options)
   }
 }
 
-function prepareFrames(
-  family: AnyFamily,
-  config: unknown,
-  kind: 'image' | 'video',
-  frames: readonly RgbImage[],
-  options: Options,
-): PreparedMedia {
-  return kind === 'video' ? family.prepareVideo(config, frames, options) : family.prepareImage(config, frames[0] as RgbImage, options)
+/** Frees the pixels of media that are not going to be read. */
+export function closeMedia({ image = [], video = [] }: WireMedia): void {
+  const pictures = [...image, ...video].flatMap((item) => (item.kind === 'frames' ? item.frames : item))
+  for (const picture of pictures) if (picture.kind === 'bitmap' || picture.kind === 'frame') closeImage(picture)
 }
 
-async function decodeFrames(item: WireImage | WireVideo, name: string, signal: AbortSignal): Promise<RgbImage[]> {
-  if (item.kind !== 'frames') return [await decodeImage(item, { name, signal })]
-  const frames: RgbImage[] = []
-  for (const [i, frame] of item.frames.entries()) frames.push(await decodeImage(frame, { name: `frame ${i + 1} of ${name}`, signal }))
-  return frames
+const itemsOf = (kind: Kind, list: readonly WireItem[], options: Options): Item[] =>
+  list.map((wire, i) => ({ kind, wire, options, name: list.length === 1 ? `The ${kind}` : `${kind} ${i + 1} of ${list.length}` }))
+
+const nameOf = ({ kind, wire, options }: Item): string => `${kind} ${JSON.stringify(options)} ${wire.uuid}`
+
+const FILES: Readonly<Record<'video' | 'audio', readonly [code: ErrorCode, message: string]>> = {
+  video: ['invalid_video', 'Clips as files cannot be decoded in this version; send the clip as frames, such as data:video/jpeg;base64,….'],
+  audio: ['invalid_audio', 'Sound files cannot be decoded in this version; send samples with their rate.'],
+}
+
+/** Errors: MediaError for what is a file, whose address is not even fetched. */
+function refuseFile({ kind: form }: WireVideo | WireEmbeds | WireAudio, kind: 'video' | 'audio'): void {
+  const [code, message] = FILES[kind]
+  if (form === 'url' || form === 'blob') throw withCode(mediaError(message), code)
 }
 
 /** Grids are whole numbers; everything else stays as it came. */

@@ -2,6 +2,7 @@ import type { LogprobsAt, Usage } from '../protocol/outputs.ts'
 import type { StreamEvent } from '../protocol/stream-events.ts'
 import { logprobsAt, type OutputTokenizer, SequenceOutput } from './output-processor.ts'
 import { Sequence, type SequenceInit } from './sequence.ts'
+import type { SequenceGrammar } from './sequence-grammar.ts'
 import type { RowOutput } from './step-output.ts'
 
 /** A request whose input has been read. */
@@ -24,7 +25,8 @@ export class Request {
   #promptSaid = false
   ended = false
 
-  constructor(accepted: AcceptedRequest, tokenizer: OutputTokenizer, post: Post) {
+  /** grammars: one per continuation, or none. */
+  constructor(accepted: AcceptedRequest, tokenizer: OutputTokenizer, post: Post, grammars: readonly SequenceGrammar[] = []) {
     this.accepted = accepted
     this.#post = post
     this.#tokenizer = tokenizer
@@ -32,7 +34,9 @@ export class Request {
     const outputs: SequenceOutput[] = []
     for (let index = 0; index < accepted.sampling.n; index++) {
       const init = { ...accepted, id: `${accepted.id}-${index}`, index, leader: outputs[0]?.sequence }
-      outputs.push(new SequenceOutput(new Sequence(init), tokenizer))
+      const sequence = new Sequence(init)
+      sequence.grammar = grammars[index]
+      outputs.push(new SequenceOutput(sequence, tokenizer))
     }
     // The first prompt token has no log-probability: nothing comes before it.
     for (const { sequence } of outputs) sequence.promptLogprobsDone = 1
@@ -41,6 +45,16 @@ export class Request {
 
   get leader(): Sequence {
     return (this.outputs[0] as SequenceOutput).sequence
+  }
+
+  /** Does no continuation have a place among those that run? */
+  get isWaiting(): boolean {
+    return this.outputs.every(({ sequence }) => sequence.state !== 'running')
+  }
+
+  /** Keeps the continuations from being computed further, or lets them go on. */
+  set paused(paused: boolean) {
+    for (const { sequence } of this.outputs) sequence.paused = paused
   }
 
   /** Takes in the log-probabilities of prompt tokens. A sequence that was put back computes some of them again. */
@@ -77,7 +91,8 @@ export class Request {
   }
 
   fail(error: Error): void {
-    this.#end({ type: 'error', name: error.name, message: error.message })
+    const { code } = error as { code?: unknown }
+    this.#end({ type: 'error', name: error.name, message: error.message, ...(typeof code === 'string' && { code }) })
   }
 
   #sayPrompt(): void {

@@ -8,6 +8,7 @@ import { type Sections, sections } from './sections.ts'
 import type { Sequence } from './sequence.ts'
 import { bucket, type SamplePlace } from './step-inputs.ts'
 import { TokenCountTable } from './token-count-table.ts'
+import { TokenMaskTable } from './token-mask-table.ts'
 
 /** Which sampling kernels a step needs; part of what a recording is made for. */
 export interface SamplingVariant {
@@ -17,6 +18,8 @@ export interface SamplingVariant {
   /** Room for this many bias entries; 0: none. */
   readonly biasEntries: number
   readonly counts: boolean
+  /** Some rows follow a grammar. */
+  readonly masks: boolean
 }
 
 const PARAMS = 8
@@ -35,6 +38,7 @@ export class SamplingState {
   readonly #maxSequences: number
   readonly #tensor: Tensor
   #counts: TokenCountTable | undefined
+  #masks: TokenMaskTable | undefined
   #written: Uint32Array = new Uint32Array(0)
 
   /** maxRows: sampled rows per step at most. */
@@ -47,7 +51,7 @@ export class SamplingState {
   }
 
   variantOf(rows: readonly PlanRow[], places: readonly SamplePlace[]): SamplingVariant {
-    const variant = { greedyOnly: true, logprobs: -1, biasEntries: 0, counts: false }
+    const variant = { greedyOnly: true, logprobs: -1, biasEntries: 0, counts: false, masks: false }
     for (const { row, promptPlace } of places) {
       const { sequence } = rows[row] as PlanRow
       const { sampling } = sequence.init
@@ -56,18 +60,20 @@ export class SamplingState {
       if (promptPlace !== undefined) continue
       if (sampling.temperature > 0) variant.greedyOnly = false
       if (hasPenalties(sampling)) variant.counts = true
+      if (sequence.grammar) variant.masks = true
       variant.biasEntries += biasEntries(sequence).length
     }
     if (variant.biasEntries > 0) variant.biasEntries = bucket(variant.biasEntries)
     return variant
   }
 
-  /** Puts the rows' numbers in place. */
+  /** Puts the rows' numbers in place. Masks come later: see writeMasks. */
   update(rows: readonly PlanRow[], places: readonly SamplePlace[], sampleRows: number, variant: SamplingVariant): void {
     const layout = layoutOf(sampleRows, variant.biasEntries)
     const words = new Uint32Array(layout.words)
     const floats = new Float32Array(words.buffer)
     let entry = 0
+    let masks = 0
     for (let i = 0; i < sampleRows; i++) {
       const place = places[i]
       const sequence = place && place.promptPlace === undefined ? rows[place.row]?.sequence : undefined
@@ -76,6 +82,7 @@ export class SamplingState {
       if (!sequence) continue
       const seed = BigInt.asUintN(64, sequence.init.sampling.seed + BigInt(sequence.init.index))
       words.set([Number(seed & 0xffffffffn), Number(seed >> 32n)], layout.seeds + 2 * i)
+      if (sequence.grammar) words[layout.maskSlots + i] = ++masks
       if (hasPenalties(sequence.init.sampling)) words[layout.slots + i] = this.#countTable().slotOf(sequence)
       for (const [token, value, until] of biasEntries(sequence)) {
         words[layout.token + entry] = token
@@ -87,6 +94,12 @@ export class SamplingState {
     if (this.#written.length === words.length && words.every((word, i) => word === this.#written[i])) return
     this.#written = words
     this.#gpu.write(bufferOf(this.#tensor), 0, words)
+  }
+
+  /** Puts the masks of rows that follow a grammar in place; they are worked out now. */
+  writeMasks(rows: readonly PlanRow[], places: readonly SamplePlace[]): void {
+    const grammars = places.flatMap(({ row, promptPlace }) => (promptPlace === undefined ? (rows[row]?.sequence.grammar ?? []) : []))
+    this.#maskTable().write(grammars.map(({ mask }) => mask))
   }
 
   /** What the sampler reads, for recording. */
@@ -109,6 +122,7 @@ export class SamplingState {
               until: u32(layout.until, entries),
             },
       counts: variant.counts ? { table: this.#countTable().tensor, slot: u32(layout.slots, [sampleRows]) } : undefined,
+      mask: variant.masks ? { table: this.#maskTable().tensor, slot: u32(layout.maskSlots, [sampleRows]) } : undefined,
       greedyOnly: variant.greedyOnly,
       logprobs: variant.logprobs,
     }
@@ -119,16 +133,24 @@ export class SamplingState {
     this.#counts?.release(sequence)
   }
 
-  /** Drops the counts; they are made again when a penalty next asks for them. */
+  /** Drops counts and masks; they are made again when a request next asks for them. */
   forget(): void {
     this.#counts?.destroy()
     this.#counts = undefined
+    this.#masks?.destroy()
+    this.#masks = undefined
   }
 
   /** Made when the first penalty is asked for: most requests have none, and it holds the vocabulary once per sequence. */
   #countTable(): TokenCountTable {
     this.#counts ??= new TokenCountTable(this.#gpu, this.#maxSequences, this.#vocabulary)
     return this.#counts
+  }
+
+  /** Made when the first grammar is asked for. */
+  #maskTable(): TokenMaskTable {
+    this.#masks ??= new TokenMaskTable(this.#gpu, this.#maxSequences, this.#vocabulary)
+    return this.#masks
   }
 }
 
@@ -138,6 +160,7 @@ function layoutOf(rows: number, entries: number) {
     params: all.add(rows * PARAMS),
     seeds: all.add(rows * 2),
     slots: all.add(rows),
+    maskSlots: all.add(rows),
     rowStart: all.add(rows + 1),
     token: all.add(entries),
     value: all.add(entries),

@@ -1,6 +1,8 @@
+import type { GrammarSpec } from '../grammar/index.ts'
 import type { SamplingParams } from '../protocol/sampling.ts'
 import { invalidRequestError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
+import { resolveStructuredOutputs } from './structured-outputs.ts'
 
 /** Sampling parameters with every default filled in. */
 export interface ResolvedSampling {
@@ -30,6 +32,8 @@ export interface ResolvedSampling {
   readonly logitBias: readonly (readonly [token: number, value: number])[]
   readonly skipSpecialTokens: boolean
   readonly includeStopString: boolean
+  /** What the text must look like; undefined: anything. */
+  readonly grammar: GrammarSpec | undefined
 }
 
 /** What a request's sampling is resolved against. */
@@ -127,6 +131,7 @@ export function resolveSampling(params: SamplingParams, context: SamplingContext
     logitBias: biasList(params.logit_bias, context.vocabulary),
     skipSpecialTokens: params.skip_special_tokens ?? true,
     includeStopString: params.include_stop_str_in_output ?? false,
+    grammar: resolveStructuredOutputs(params.structured_outputs),
   }
   if (greedy && resolved.n > 1) throw invalidRequestError(`n must be 1 when using greedy sampling (temperature 0), got ${resolved.n}.`)
   if (resolved.maxTokens !== undefined && resolved.minTokens > resolved.maxTokens) {

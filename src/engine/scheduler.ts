@@ -16,7 +16,8 @@ export interface SchedulerLimits {
 /**
  * Decides what each step computes. There are no phases: every sequence may advance from what is computed towards what is known,
  * under a budget of tokens. Running ones come first, then waiting ones as room allows; when blocks run out, the newest running one
- * is put back and later computes its tokens again. Pure bookkeeping: nothing here knows of a GPU.
+ * is put back and later computes its tokens again. Paused ones keep what they hold until somebody else needs it. Pure bookkeeping:
+ * nothing here knows of a GPU.
  */
 export class Scheduler {
   readonly running: Sequence[] = []
@@ -31,8 +32,14 @@ export class Scheduler {
     this.#limits = limits
   }
 
+  /** Is there a sequence that may go on? Paused ones do not count. */
   get hasWork(): boolean {
-    return this.running.length + this.waiting.length > 0
+    return this.#active > 0 || this.waiting.some((sequence) => !sequence.paused)
+  }
+
+  /** Sequences that could be let in now without putting back one that goes on. */
+  get freePlaces(): number {
+    return this.#limits.maxSequences - this.#active
   }
 
   add(sequence: Sequence): void {
@@ -65,14 +72,14 @@ export class Scheduler {
     const tokens = Math.min(this.#limits.maxTokens, Math.max(maxTokens, maxSequences))
     const turn: Turn = { rows: [], encode: [], tokens, promptRows }
     let putBack = false
-    for (let i = 0; i < this.running.length && turn.tokens > 0; i++) {
-      const sequence = this.running[i] as Sequence
+    for (const sequence of [...this.running]) {
+      if (turn.tokens === 0) break
+      if (sequence.state !== 'running' || sequence.paused) continue
       const count = this.#affordable(sequence, turn)
       if (count === 0) continue
       while (sequence.state === 'running' && !this.#kv.reserve(sequence, sequence.computed + count)) {
-        const newest = this.running.at(-1) as Sequence
-        this.#leave(newest)
-        this.add(newest)
+        if (this.#putBackPaused()) continue
+        this.#putBack(this.running.at(-1) as Sequence)
         putBack = true
       }
       if (sequence.state === 'running') this.#take(sequence, count, turn)
@@ -83,9 +90,9 @@ export class Scheduler {
 
   /** A plan of the same rows to follow `ahead` steps that nobody has read yet, or undefined if the rows should change first. */
   extend(plan: Plan, ahead: number, maxSteps: number): Plan | undefined {
-    if (!isDecode(plan.rows) || plan.rows.length < this.running.length) return undefined
-    if (plan.rows.some((row) => row.sequence.state !== 'running')) return undefined
-    if (this.running.length < this.#limits.maxSequences && this.waiting.some((sequence) => sequence.isReady)) return undefined
+    if (!isDecode(plan.rows) || plan.rows.length < this.#active) return undefined
+    if (plan.rows.some(({ sequence }) => sequence.state !== 'running' || sequence.paused || sequence.grammar)) return undefined
+    if (this.freePlaces > 0 && this.waiting.some((sequence) => sequence.isReady && !sequence.paused)) return undefined
     const steps = Math.min(maxSteps, Math.max(...plan.rows.map((row) => row.sequence.remaining)) - ahead)
     if (steps < 1 || !plan.rows.every((row) => this.#reserveSteps(row.sequence, ahead + steps))) return undefined
     return { rows: plan.rows.map((row) => ({ ...row, start: row.sequence.computed + ahead })), encode: [], steps }
@@ -94,11 +101,12 @@ export class Scheduler {
   /** Lets waiting sequences in, in order, while there is room for all of their known tokens. */
   #admit(turn: Turn): void {
     for (const sequence of [...this.waiting]) {
-      if (turn.tokens === 0 || this.running.length >= this.#limits.maxSequences) return
-      if (!sequence.isReady) continue
+      if (turn.tokens === 0) return
+      if (!sequence.isReady || sequence.paused) continue
+      if (this.running.length >= this.#limits.maxSequences && !this.#putBackPaused()) return
       // Cached blocks come without logits, so prompt_logprobs needs every token computed.
       sequence.computed = sequence.wantsPromptLogprobs ? 0 : this.#kv.adopt(sequence)
-      const count = this.#kv.reserve(sequence, sequence.tokens.length) ? this.#affordable(sequence, turn) : 0
+      const count = this.#reserveAll(sequence) ? this.#affordable(sequence, turn) : 0
       if (count === 0) {
         this.#release(sequence)
         return
@@ -119,7 +127,8 @@ export class Scheduler {
     for (const item of sequence.init.media) {
       if (item.offset >= end || item.offset + item.length <= start || sequence.pins.has(item.key)) continue
       if (!this.#media.find(item.key)) {
-        const rows = this.#media.allocate(item.key, item.length)
+        let rows = this.#media.allocate(item.key, item.length)
+        while (!rows && this.#putBackPaused(({ pins }) => pins.size > 0)) rows = this.#media.allocate(item.key, item.length)
         if (!rows) return Math.max(0, item.offset - start)
         turn.encode.push({ key: item.key, media: item.media, rows })
       }
@@ -137,7 +146,7 @@ export class Scheduler {
   }
 
   #stepsFor(rows: readonly PlanRow[], maxSteps: number): number {
-    if (!isDecode(rows)) return 1
+    if (!isDecode(rows) || rows.some((row) => row.sequence.grammar)) return 1
     let steps = Math.min(maxSteps, Math.max(...rows.map((row) => row.sequence.remaining)))
     while (steps > 1 && !rows.every((row) => this.#reserveSteps(row.sequence, steps))) steps >>= 1
     return Math.max(1, steps)
@@ -146,6 +155,29 @@ export class Scheduler {
   /** Room for this many new tokens, not counting those past the sequence's end: they go to the trash block. */
   #reserveSteps(sequence: Sequence, steps: number): boolean {
     return this.#kv.reserve(sequence, sequence.computed + Math.max(1, Math.min(steps, sequence.remaining)))
+  }
+
+  /** Room for all known tokens of a sequence, if need be that of paused ones. */
+  #reserveAll(sequence: Sequence): boolean {
+    while (!this.#kv.reserve(sequence, sequence.tokens.length)) if (!this.#putBackPaused()) return false
+    return true
+  }
+
+  /** Running sequences that are not paused. */
+  get #active(): number {
+    return this.running.reduce((count, sequence) => count + (sequence.paused ? 0 : 1), 0)
+  }
+
+  /** Puts the newest paused sequence that runs (and is of use) back; false: there is none. */
+  #putBackPaused(isOfUse: (sequence: Sequence) => boolean = () => true): boolean {
+    const victim = this.running.findLast((sequence) => sequence.paused && isOfUse(sequence))
+    if (victim) this.#putBack(victim)
+    return victim !== undefined
+  }
+
+  #putBack(sequence: Sequence): void {
+    this.#leave(sequence)
+    this.add(sequence)
   }
 
   #leave(sequence: Sequence): void {

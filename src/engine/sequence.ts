@@ -1,5 +1,6 @@
 import type { PreparedMedia } from '../models/family.ts'
 import type { ResolvedSampling } from './sampling.ts'
+import type { SequenceGrammar } from './sequence-grammar.ts'
 
 /** A media item's place in a sequence, and what the caches know it by. */
 export interface SequenceMedia {
@@ -56,6 +57,10 @@ export class Sequence {
   readonly pins = new Set<string>()
   /** Prompt tokens whose log-probabilities have been handed out. */
   promptLogprobsDone = 0
+  /** What its text must follow. The next token's mask is known only when the last token is, so it takes one step at a time. */
+  grammar: SequenceGrammar | undefined
+  /** Nobody reads what it writes: it is not to be computed further, and the first to be put back. */
+  paused = false
 
   constructor(init: SequenceInit) {
     this.init = init

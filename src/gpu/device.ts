@@ -1,4 +1,4 @@
-import { deviceLostError, modelLoadError, webGPUUnavailableError } from '../util/errors.ts'
+import { deviceLostError, modelLoadError, outOfMemoryError, webGPUUnavailableError } from '../util/errors.ts'
 import type { Constants, Kernel } from './kernel.ts'
 import { byteSize, type DType, type Tensor } from './tensor.ts'
 
@@ -41,8 +41,11 @@ export interface Gpu {
   submit(commands: GPUCommandBuffer[]): void
   /** Compiles (once) for these constants. Errors: compiler messages with line numbers. */
   pipeline(kernel: Kernel, constants: Constants): Promise<Pipeline>
-  /** Runs allocations inside error scopes. Errors: ModelLoadError naming what and how much did not fit. */
-  guardAllocations<T>(what: string, work: () => Promise<T> | T): Promise<T>
+  /**
+   * Runs allocations inside error scopes, as far as they are made before `work` first waits. Errors name what and how much did not fit:
+   * ModelLoadError while a model is loaded, OutOfMemoryError while requests are served.
+   */
+  guardAllocations<T>(what: string, work: () => Promise<T> | T, stage?: 'loading' | 'serving'): Promise<T>
   destroy(): void
 }
 
@@ -192,7 +195,7 @@ class OpenGpu implements Gpu {
     }
   }
 
-  async guardAllocations<T>(what: string, work: () => Promise<T> | T): Promise<T> {
+  async guardAllocations<T>(what: string, work: () => Promise<T> | T, stage: 'loading' | 'serving' = 'loading'): Promise<T> {
     const { device } = this
     device.pushErrorScope('validation')
     device.pushErrorScope('out-of-memory')
@@ -203,18 +206,21 @@ class OpenGpu implements Gpu {
     const before = this.counters.bytes
     try {
       result = work()
+    } catch (error) {
+      // A buffer larger than the adapter allows is no fault of the model once it runs.
+      if (stage === 'serving' && error instanceof Error && error.name === 'ModelLoadError') throw servingError(error.message)
+      throw error
     } finally {
       outOfMemory = device.popErrorScope()
       invalid = device.popErrorScope()
     }
-    const error = (await outOfMemory) ?? (await invalid)
-    if (error) {
-      const wanted = this.counters.bytes - before
-      throw modelLoadError(
-        `Out of GPU memory: ${what} needs ${wanted} bytes more beside ${before} in use (${error.message}); use a smaller model, quantization: 'q4', or a smaller max_model_len.`,
-      )
-    }
-    return await result
+    const wanted = this.counters.bytes - before
+    const [full, refused] = await Promise.all([outOfMemory, invalid])
+    const error = full ?? refused
+    if (!error) return await result
+    const needed = `${what} needs ${wanted} bytes more beside ${before} in use (${error.message})`
+    if (stage === 'serving') throw full ? servingError(needed) : new Error(`The GPU refused ${what}: ${error.message}`)
+    throw modelLoadError(`Out of GPU memory: ${needed}; use a smaller model, quantization: 'q4', or a smaller max_model_len.`)
   }
 
   destroy(): void {
@@ -224,3 +230,9 @@ class OpenGpu implements Gpu {
     this.device.destroy()
   }
 }
+
+/** What requests are told when GPU memory runs out under them. */
+export const servingError = (reason: string): Error =>
+  outOfMemoryError(
+    `Out of GPU memory: ${reason}; send smaller pictures or fewer at a time, or create the LLM with a smaller max_model_len or quantization: 'q4'.`,
+  )

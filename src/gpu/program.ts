@@ -1,6 +1,6 @@
 import type { Gpu, Pipeline } from './device.ts'
 import type { Kernel } from './kernel.ts'
-import type { ScratchPool } from './scratch-pool.ts'
+import type { ScratchLease, ScratchPool } from './scratch-pool.ts'
 import type { DispatchCall, Step } from './step.ts'
 import { byteSize, type DType, type Storage, type Tensor } from './tensor.ts'
 
@@ -36,14 +36,28 @@ export interface Program {
  * Records `forward` and prepares it for replay: compiles pipelines (in parallel), gives scratch tensors memory from the pool by
  * their first and last use, and makes every bind group once.
  * Tensors that `forward` returns are kept alive to the end of the program, so that they can be copied from after it.
+ * Errors: OutOfMemoryError; what was taken for the program has then been given back.
  */
 export async function recordProgram(gpu: Gpu, pool: ScratchPool, forward: (step: Step) => Tensor[] | Tensor | undefined): Promise<Program> {
   const recorder = new Recorder(gpu)
   const outputs = forward(recorder) ?? []
   const kept = Array.isArray(outputs) ? outputs : [outputs]
   const pipelines = await Promise.all(recorder.calls.map((call) => gpu.pipeline(call.kernel, call.constants ?? {})))
-  assignScratch(recorder, kept, pool)
-  return buildProgram(gpu, recorder, pipelines)
+  const lease = pool.lease()
+  const build = (): Program => {
+    recorder.upload()
+    assignScratch(recorder, kept, lease)
+    return buildProgram(gpu, recorder, pipelines)
+  }
+  try {
+    const program = await gpu.guardAllocations(`working memory for ${recorder.calls.length} kernels`, build, 'serving')
+    lease.keep()
+    return program
+  } catch (error) {
+    lease.drop()
+    for (const buffer of recorder.owned) gpu.destroyBuffer(buffer)
+    throw error
+  }
 }
 
 class Recorder implements Step {
@@ -52,6 +66,7 @@ class Recorder implements Step {
   readonly calls: Recorded[] = []
   readonly scratchStorages = new Set<Storage>()
   readonly owned: GPUBuffer[] = []
+  readonly #constants: { storage: Storage; data: AllowSharedBufferSource }[] = []
   readonly #gpu: Gpu
 
   constructor(gpu: Gpu) {
@@ -68,11 +83,19 @@ class Recorder implements Step {
 
   constant(data: Uint32Array | Int32Array | Float32Array, shape: readonly number[]): Tensor {
     const dtype = data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'u32'
-    const tensor = this.#gpu.allocate(dtype, shape, 'constant')
-    const buffer = bufferOf(tensor)
-    this.owned.push(buffer)
-    this.#gpu.write(buffer, 0, data as AllowSharedBufferSource)
-    return tensor
+    const storage: Storage = { buffer: undefined, bytes: byteSize(dtype, shape) }
+    this.#constants.push({ storage, data: data as AllowSharedBufferSource })
+    return { storage, offset: 0, shape, dtype }
+  }
+
+  /** Gives the constants their memory. */
+  upload(): void {
+    for (const { storage, data } of this.#constants) {
+      const buffer = this.#gpu.createBuffer(storage.bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST, 'constant')
+      this.owned.push(buffer)
+      this.#gpu.write(buffer, 0, data)
+      storage.buffer = buffer
+    }
   }
 
   dispatch(kernel: Kernel, call: DispatchCall): void {
@@ -106,13 +129,12 @@ function checkCall(kernel: Kernel, call: DispatchCall): void {
 }
 
 /** Linear scan: a scratch storage takes a pool buffer at its first use and gives it back after its last. */
-function assignScratch(recorder: Recorder, kept: readonly Tensor[], pool: ScratchPool): void {
+function assignScratch(recorder: Recorder, kept: readonly Tensor[], lease: ScratchLease): void {
   const lastUse = new Map<Storage, number>()
   recorder.calls.forEach((call, i) => {
     for (const tensor of call.buffers) if (recorder.scratchStorages.has(tensor.storage)) lastUse.set(tensor.storage, i)
   })
   for (const tensor of kept) lastUse.set(tensor.storage, Number.POSITIVE_INFINITY)
-  const lease = pool.lease()
   recorder.calls.forEach((call, i) => {
     for (const { storage } of call.buffers) {
       if (recorder.scratchStorages.has(storage) && !storage.buffer) storage.buffer = lease.take(storage.bytes)

@@ -15,6 +15,10 @@ export interface ScratchPool {
 export interface ScratchLease {
   take(bytes: number): GPUBuffer
   giveBack(buffer: GPUBuffer): void
+  /** The program stands: its new buffers are everybody's from now on. */
+  keep(): void
+  /** There will be no program: its new buffers are freed. */
+  drop(): void
 }
 
 /** Sizes are rounded up so that tensors of nearly the same size share buffers: 8 steps per doubling, 256 bytes at least. */
@@ -32,20 +36,28 @@ export function createScratchPool(gpu: Gpu): ScratchPool {
     },
     lease() {
       const taken = new Set<GPUBuffer>()
+      // Others see them only once they are known to be valid.
+      const fresh: GPUBuffer[] = []
       return {
         take(bytes) {
           const size = roundUp(bytes)
-          const free = buffers.filter((buffer) => !taken.has(buffer) && buffer.size >= bytes)
+          const free = [...buffers, ...fresh].filter((buffer) => !taken.has(buffer) && buffer.size >= bytes)
           const best = free.sort((a, b) => a.size - b.size)[0]
           const chosen = best && best.size <= size * 4 ? best : undefined
           const buffer =
             chosen ?? gpu.createBuffer(size, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST, 'scratch')
-          if (!chosen) buffers.push(buffer)
+          if (!chosen) fresh.push(buffer)
           taken.add(buffer)
           return buffer
         },
         giveBack(buffer) {
           taken.delete(buffer)
+        },
+        keep() {
+          buffers.push(...fresh.splice(0))
+        },
+        drop() {
+          for (const buffer of fresh.splice(0)) gpu.destroyBuffer(buffer)
         },
       }
     },

@@ -6,6 +6,7 @@ import { type LogitBias, logitBias } from '../kernels/logit-bias.ts'
 import { logitPenalties, type TokenCounts } from '../kernels/logit-penalties.ts'
 import { sampleToken } from '../kernels/sample-token.ts'
 import { type TokenLogprobs, tokenLogprobs } from '../kernels/token-logprobs.ts'
+import { type TokenMask, tokenMask } from '../kernels/token-mask.ts'
 
 /** How a step's rows are sampled. Which kernels run is fixed by the record's own fields; their numbers live in tensors. */
 export interface SamplerInputs {
@@ -19,6 +20,8 @@ export interface SamplerInputs {
   readonly bias: LogitBias | undefined
   /** Undefined when no row has a penalty. */
   readonly counts: TokenCounts | undefined
+  /** Undefined when every row may choose any token. */
+  readonly mask: TokenMask | undefined
   /** Every row is at temperature 0. */
   readonly greedyOnly: boolean
   /** Likeliest tokens to report per row; 0: the chosen one only; -1: no log-probabilities at all. */
@@ -33,14 +36,15 @@ export interface Sampled {
   readonly logprobs: TokenLogprobs | undefined
 }
 
-/** Bias, penalties, then the draw, in vLLM's order. logits: f32 [rows, vocabulary], left as they are. */
+/** Bias, penalties, masks, then the draw. logits: f32 [rows, vocabulary], left as they are. */
 export function sample(step: Step, logits: Tensor, inputs: SamplerInputs): Sampled {
-  const biased = inputs.bias ? logitBias(step, logits, inputs.bias, inputs.outputIndex) : logits
-  const processed = inputs.counts ? logitPenalties(step, biased, inputs.params, inputs.counts) : biased
-  const tokenIds = inputs.greedyOnly
-    ? greedy(step, processed)
-    : sampleToken(step, processed, inputs.params, inputs.seeds, inputs.outputIndex)
-  const logprobs = inputs.logprobs < 0 ? undefined : tokenLogprobs(step, logits, tokenIds, inputs.forced, inputs.logprobs)
+  const { bias, counts, mask, params, seeds, outputIndex, forced, logprobs: top } = inputs
+  const biased = bias ? logitBias(step, logits, bias, outputIndex) : logits
+  const penalized = counts ? logitPenalties(step, biased, params, counts) : biased
+  // Masks come last, where nothing can make a forbidden token likelier than one that is allowed.
+  const processed = mask ? tokenMask(step, penalized, mask) : penalized
+  const tokenIds = inputs.greedyOnly ? greedy(step, processed) : sampleToken(step, processed, params, seeds, outputIndex)
+  const logprobs = top < 0 ? undefined : tokenLogprobs(step, logits, tokenIds, forced, top)
   return { tokenIds, logprobs }
 }
 

@@ -10,6 +10,8 @@ export type EncodedImage =
   | { readonly kind: 'frame'; readonly frame: VideoFrame }
   | { readonly kind: 'rgba'; readonly data: Uint8ClampedArray; readonly width: number; readonly height: number }
   | { readonly kind: 'blob'; readonly blob: Blob }
+  /** A file's bytes, which may be written to. */
+  | { readonly kind: 'file'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'url'; readonly url: string }
 
 /** Limits of a picture, and how it is turned. */
@@ -35,6 +37,7 @@ export async function decodeImage(image: EncodedImage, options: DecodeOptions = 
   try {
     throwIfAborted(named)
     if (image.kind === 'url') return await decodeFile(await fetchMedia(image.url, named), named)
+    if (image.kind === 'file') return await decodeFile(image.bytes, named)
     if (image.kind === 'blob') return await decodeFile(await readBlob(image.blob, named), named)
     if (image.kind === 'rgba') return dropAlpha(image, named)
     return await decodeSurface(image, named)

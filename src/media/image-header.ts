@@ -1,4 +1,4 @@
-import { mediaError } from '../util/errors.ts'
+import { mediaError, withCode } from '../util/errors.ts'
 import { isAvif, mediaBrands, readAvifHeader } from './headers/avif.ts'
 import { isBmp, readBmpHeader } from './headers/bmp.ts'
 import { isGif, readGifHeader } from './headers/gif.ts'
@@ -39,12 +39,11 @@ export function readImageHeader(bytes: Uint8Array, name = 'The picture'): ImageH
   return header
 }
 
-/** Refuses pictures that would take too much memory. Errors: MediaError with the size found and the limit. */
+/** Refuses pictures that would take too much memory. Errors: MediaError (media_too_large) with the size found and the limit. */
 export function checkPixelCount(width: number, height: number, maxPixels = MAX_PIXELS, name = 'The picture'): void {
   if (width * height <= maxPixels) return
-  throw mediaError(
-    `${name} is ${width}×${height} pixels (${millions(width * height)} million); at most ${millions(maxPixels)} million are allowed. Scale it down first.`,
-  )
+  const found = `${name} is ${width}×${height} pixels (${millions(width * height)} million)`
+  throw withCode(mediaError(`${found}; at most ${millions(maxPixels)} million are allowed. Scale it down first.`), 'media_too_large')
 }
 
 const millions = (count: number): string => (count / 1e6).toLocaleString('en', { maximumFractionDigits: 2, useGrouping: false })

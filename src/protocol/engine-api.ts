@@ -2,7 +2,7 @@ import type { ChatOptions, WireMessage } from './chat.ts'
 import type { Modality, WireMedia } from './media.ts'
 import type { SamplingParams } from './sampling.ts'
 
-/** Storage of weights and KV cache; 'auto' is float16. */
+/** Storage of weights and KV cache; 'auto' is float16, but float32 for small models on software adapters. */
 export type DTypeOption = 'auto' | 'float16' | 'float32'
 /** Weight format of the language model's matrices: 32 columns share a scale in q8 and q4. */
 export type QuantizationOption = 'none' | 'q8' | 'q4'
@@ -25,7 +25,10 @@ export interface EngineOptions {
   limit_mm_per_prompt?: Partial<Record<Modality, number>>
   /** A Jinja chat template used in place of the model's own. */
   chat_template?: string
-  /** Storage of weights and KV cache. 'auto' is float16. Arithmetic accumulates in float32 throughout. */
+  /**
+   * Storage of weights and KV cache. 'auto' is float16; on a software adapter, which decodes faster without unpacking, it is float32 for
+   * models of at most 256 MB in float32. Arithmetic accumulates in float32 throughout.
+   */
   dtype?: DTypeOption
   /** Weight format of the language model's matrices. Default 'none'. */
   quantization?: QuantizationOption
@@ -37,6 +40,16 @@ export interface EngineOptions {
   mm_processor_kwargs?: Record<string, unknown>
   /** GPU bytes for the KV cache. Default: room for max_num_seqs sequences of max_model_len, at most 1 GiB. */
   kv_cache_memory_bytes?: number
+  /** Requests that may wait for a place among max_num_seqs; further ones are refused with QueueFullError. Default 256. */
+  max_waiting_requests?: number
+  /** Seconds from the start of a media fetch to its last byte. Default: image 5, audio 10, video 30. */
+  media_fetch_timeout?: Partial<Record<Modality, number>>
+  /** Largest file in bytes. Default: image and audio 25 MB, video 200 MB. */
+  max_media_bytes?: Partial<Record<Modality, number>>
+  /** Largest picture in pixels, read from its header before it is decoded. Default 40 million. */
+  max_image_pixels?: number
+  /** Only fetches http and https media from these hosts, and follows no redirects then. Default: from any. */
+  allowed_media_domains?: readonly string[]
   /** Features to leave unused, for comparison: 'shader-f16', 'subgroups'. */
   disable_features?: string[]
   /** Measures the GPU time of every kernel (needs timestamp-query); read it with stats(). */
@@ -53,10 +66,26 @@ export interface EngineRequest {
   media: WireMedia
   sampling: SamplingParams
   mm_processor_kwargs?: Record<string, unknown>
+  /** How media files are read, by modality, e.g. { video: { num_frames: 8 } }. */
+  media_io_kwargs?: Partial<Record<Modality, Readonly<Record<string, unknown>>>>
   /** Separates this request's cached prefixes from others'. */
   cache_salt?: string
   /** Lower runs earlier. Default 0. */
   priority?: number
+  /** Name of a Web Lock that the reader holds: when it is let go before the end, the reader is gone and the request is ended. */
+  reader_lock?: string
+}
+
+/** Text or a conversation to be read as token ids. */
+export type TokenizeInput = ({ prompt: string } | { messages: WireMessage[]; chat: ChatOptions }) & {
+  /** Those the tokenizer puts around a text. Default: true for a prompt, false for a conversation, whose template writes them. */
+  add_special_tokens?: boolean
+}
+
+/** Token ids, media placeholders not expanded, and the piece of text each stands for. */
+export interface TokenizeOutput {
+  tokens: number[]
+  token_strs: string[]
 }
 
 /** Progress of loading, with the status names transformers.js uses, and three phases of our own. */
@@ -73,6 +102,9 @@ export interface ProgressEvent {
   total?: number
 }
 
+/** How tool calls stand in a model's text: 'hermes' is <tool_call>{"name", "arguments"}</tool_call>, 'json' a bare {"name", "parameters"}. */
+export type ToolFormat = 'hermes' | 'json'
+
 /** What was loaded, and on what. */
 export interface ModelInfo {
   model: string
@@ -81,6 +113,10 @@ export interface ModelInfo {
   dtype: 'float16' | 'float32'
   quantization: QuantizationOption
   modalities: Modality[]
+  /** What the model is for. */
+  task: 'generate' | 'embed'
+  /** How the model's chat template has tool calls written; null: it takes no tools. */
+  tool_format: ToolFormat | null
   adapter: AdapterSummary
   /** Bytes of GPU buffers alive after loading. */
   gpu_bytes: number
@@ -128,7 +164,7 @@ export interface EngineApi {
   cancelLoad(): void
   /** Resolves once the request is accepted; rejects with a named error. StreamEvents follow on the port. */
   submit(request: EngineRequest, port: MessagePort): Promise<void>
-  tokenize(text: string, addSpecialTokens: boolean): Promise<number[]>
+  tokenize(input: TokenizeInput): Promise<TokenizeOutput>
   detokenize(ids: number[]): Promise<string>
   stats(): Promise<EngineStats>
   /** Ends every request with AbortError and frees the GPU. */
@@ -137,6 +173,6 @@ export interface EngineApi {
 
 /** The engine in its worker. */
 export interface WorkerApi extends EngineApi {
-  /** Takes a Web Lock of this name and keeps it for as long as the worker lives, which is how the page notices its end. */
+  /** Takes a Web Lock of this name and keeps it for as long as the engine and its worker live, which is how others notice their end. */
   holdLock(name: string): Promise<void>
 }

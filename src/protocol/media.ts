@@ -1,6 +1,7 @@
 /**
  * Media as they cross the thread border: what the main thread could capture without decoding, in a form that can be transferred.
- * `uuid` names the content for the caches (vLLM's multi_modal_uuids); without it the engine hashes the content.
+ * `uuid` names the content for the caches (vLLM's multi_modal_uuids); without it the engine hashes the content. An item of kind 'cached'
+ * has a uuid and no content: the engine must have seen it before, or answers InvalidRequestError.
  */
 export type WireImage = { uuid?: string } & (
   | { kind: 'bitmap'; bitmap: ImageBitmap }
@@ -8,6 +9,7 @@ export type WireImage = { uuid?: string } & (
   | { kind: 'rgba'; data: Uint8ClampedArray; width: number; height: number }
   | { kind: 'blob'; blob: Blob }
   | { kind: 'url'; url: string }
+  | { kind: 'cached' }
 )
 
 /** A dense array. data holds shape's product of values, row-major, as float32. */
@@ -23,20 +25,21 @@ export interface WireEmbeds {
   tensors: Record<string, WireTensor>
 }
 
-/** A clip as frames in order. */
-export interface WireVideo {
-  kind: 'frames'
-  uuid?: string
-  frames: WireImage[]
-}
+/** A clip as frames in order, as a file, or one the engine still knows by its uuid. */
+export type WireVideo = { uuid?: string } & (
+  | { kind: 'frames'; frames: WireImage[] }
+  | { kind: 'blob'; blob: Blob }
+  | { kind: 'url'; url: string }
+  | { kind: 'cached' }
+)
 
-/** Mono or multi-channel sound at its own rate. channels: one Float32Array per channel, equal lengths. */
-export interface WireAudio {
-  kind: 'samples'
-  uuid?: string
-  channels: Float32Array[]
-  sampling_rate: number
-}
+/** Sound: mono or multi-channel samples at their own rate (channels: one Float32Array each, equal lengths), or a file. */
+export type WireAudio = { uuid?: string } & (
+  | { kind: 'samples'; channels: Float32Array[]; sampling_rate: number }
+  | { kind: 'blob'; blob: Blob }
+  | { kind: 'url'; url: string }
+  | { kind: 'cached' }
+)
 
 /** All media of one request, each list in the order of its placeholders in the prompt. */
 export interface WireMedia {

@@ -38,4 +38,20 @@ export interface SamplingParams {
   skip_special_tokens?: boolean
   /** Keeps the stop string at the end of the text. Default false. */
   include_stop_str_in_output?: boolean
+  /** Lets only text of this form be written. */
+  structured_outputs?: StructuredOutputs
+}
+
+/** What an answer must look like (vLLM's StructuredOutputsParams): exactly one of json, regex, choice and json_object. */
+export interface StructuredOutputs {
+  /** A JSON Schema (draft 2020-12), as an object or as JSON text: the answer is one JSON value that it accepts. */
+  json?: string | boolean | Readonly<Record<string, unknown>>
+  /** A regular expression that the whole answer matches. */
+  regex?: string
+  /** The answer is one of these texts. */
+  choice?: readonly string[]
+  /** True: the answer is any JSON object. */
+  json_object?: boolean
+  /** No whitespace between the tokens of JSON. Default false: at most one space or one line break with its indentation. */
+  disable_any_whitespace?: boolean
 }

@@ -2,7 +2,7 @@ import type { FinishReason, LogprobsAt, Usage } from './outputs.ts'
 
 /**
  * What the engine posts on a request's port, in this order: one `prompt`, any number of `delta`, then one `done` or `error`.
- * The only message in the other direction is `{ type: 'abort' }`.
+ * Messages in the other direction are ReaderMessages.
  */
 export type StreamEvent = PromptEvent | DeltaEvent | DoneEvent | ErrorEvent
 
@@ -38,9 +38,14 @@ export interface ErrorEvent {
   type: 'error'
   name: string
   message: string
+  /** What it is in one word, where the name does not say enough; see ErrorCode in util/errors.ts. */
+  code?: string
 }
 
-/** Ends the request; posted to the engine on the request's port. */
-export interface AbortMessage {
-  type: 'abort'
+/**
+ * What a reader may post to the engine on its request's port: `abort` ends the request with what there is so far; `pause` keeps it from
+ * being computed further until `resume`, because what was written is not being read.
+ */
+export interface ReaderMessage {
+  type: 'abort' | 'pause' | 'resume'
 }

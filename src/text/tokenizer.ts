@@ -1,6 +1,7 @@
 import { Tokenizer as Encoder } from '@huggingface/tokenizers'
 import { messageOf, modelLoadError } from '../util/errors.ts'
 import { createDetokenizer, type DetokenizerOptions } from './detokenizer.ts'
+import { createTokenBound } from './fewest-tokens.ts'
 import { isObject, readAddedTokens, readNamedTokens, readTextFrame } from './special-tokens.ts'
 import { createTokenTable, type TokenTable } from './token-table.ts'
 
@@ -26,6 +27,8 @@ export interface Tokenizer extends TokenTable {
   /** Named tokens of tokenizer_config.json (`bos_token`, `pad_token`, …): variables that a chat template may use. */
   readonly namedTokens: Readonly<Record<string, string>>
   encode(text: string, options?: EncodeOptions): number[]
+  /** A number of tokens that encode() is sure to give at least; a thousand times faster. */
+  fewestTokens(text: string): number
   /**
    * The text of a sequence, as the tokenizers library decodes it. Ids without a token add nothing.
    * `clean_up_tokenization_spaces` is not applied: like vLLM, which leaves the model's text as it is.
@@ -79,14 +82,16 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
     }
     return plain
   }
+  const size = highestId(encoder) + 1
   return {
     ...table,
-    vocabSize: highestId(encoder) + 1,
+    vocabSize: size,
     bosToken: namedTokens['bos_token'],
     bosTokenId: idOf(namedTokens['bos_token']),
     eosToken: namedTokens['eos_token'],
     eosTokenId: idOf(namedTokens['eos_token']),
     namedTokens,
+    fewestTokens: createTokenBound({ json, size, tokenBytes: table.tokenBytes }),
     encode(text, { addSpecialTokens = 'auto', splitSpecialTokens = false } = {}) {
       // An unknown piece of a vocabulary without an unknown token has no id; the library leaves undefined there.
       const found: (number | undefined)[] = (splitSpecialTokens ? plainEncoder() : encoder).encode(text, { add_special_tokens: false }).ids

@@ -1,4 +1,4 @@
-import { abortError, mediaError, messageOf } from './errors.ts'
+import { abortError, invalidRequestError, mediaError, messageOf, withCode } from './errors.ts'
 
 /** Limits of a fetch. */
 export interface FetchMediaOptions {
@@ -8,6 +8,8 @@ export interface FetchMediaOptions {
   timeout?: number
   /** Largest body in bytes. Default 25 MB. */
   maxBytes?: number
+  /** Hosts that http and https addresses may name, exactly; redirects are refused then. Default: any. */
+  hosts?: readonly string[] | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -16,31 +18,40 @@ const MEGABYTE = 1_000_000
 /**
  * The bytes behind an http, https, data or blob address, fetched without cookies or referrer. The limits hold while the body streams in:
  * nothing larger is ever buffered, and a slow drip ends with the time. Content types are not asked.
- * Errors: MediaError for other schemes, refusals (CORS), statuses, time and size; AbortError.
+ * Errors: MediaError with a code for other schemes, refusals (CORS), statuses, time and size; InvalidRequestError for a host that is not
+ * among `hosts`; AbortError.
  */
 export async function fetchMedia(url: string, options: FetchMediaOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-  const { name = 'The picture', timeout = 5000, maxBytes = 25 * MEGABYTE, signal } = options
+  const { name = 'The picture', timeout = 5000, maxBytes = 25 * MEGABYTE, hosts, signal } = options
   if (signal?.aborted) throw abortError()
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
   if (scheme === 'data') return decodeDataUrl(url, { name, maxBytes })
-  if (scheme !== 'http' && scheme !== 'https' && scheme !== 'blob') throw mediaError(refusedScheme(name, url, scheme))
+  if (scheme !== 'http' && scheme !== 'https' && scheme !== 'blob')
+    throw withCode(mediaError(refusedScheme(name, url, scheme)), 'unsupported_url_scheme')
+  const web = scheme !== 'blob'
+  if (web && hosts) checkHost(name, url, hosts)
   const limit = AbortSignal.timeout(timeout)
   try {
     const response = await fetch(url, {
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
-      ...(scheme !== 'blob' && { credentials: 'omit', referrerPolicy: 'no-referrer' }),
+      ...(web && { credentials: 'omit', referrerPolicy: 'no-referrer' }),
+      // Where a redirect leads cannot be seen before it has been followed.
+      ...(web && hosts && { redirect: 'error' }),
     })
     if (!response.ok) {
       await response.body?.cancel()
-      throw mediaError(`${name} at ${shortUrl(url)}: the host answered ${response.status} ${response.statusText}`.trimEnd() + '.')
+      const answered = `${name} at ${shortUrl(url)}: the host answered ${response.status} ${response.statusText}`.trimEnd()
+      throw withCode(mediaError(`${answered}.`), 'media_fetch_failed')
     }
-    return await readCapped(response, maxBytes, () => mediaError(tooLarge(name, url, maxBytes)))
+    return await readCapped(response, maxBytes, () => tooLarge(name, url, maxBytes))
   } catch (error) {
     if (signal?.aborted) throw abortError()
     if (error instanceof Error && error.name === 'MediaError') throw error
-    if (limit.aborted)
-      throw mediaError(`${name} at ${shortUrl(url)} did not arrive within ${timeout / 1000} s; host it elsewhere or hand it in as a Blob.`)
-    throw mediaError(unreachable(name, url, scheme, messageOf(error)), error)
+    if (limit.aborted) {
+      const late = `${name} at ${shortUrl(url)} did not arrive within ${timeout / 1000} s`
+      throw withCode(mediaError(`${late}; host it elsewhere, hand it in as a Blob, or raise media_fetch_timeout.`), 'media_timeout')
+    }
+    throw withCode(mediaError(unreachable(name, url, scheme, messageOf(error), hosts !== undefined), error), 'media_fetch_failed')
   }
 }
 
@@ -90,7 +101,7 @@ function decodeDataUrl(url: string, { name, maxBytes }: { name: string; maxBytes
   const base64 = /;\s*base64\s*$/i.test(url.slice(0, comma))
   const bytes = base64 ? (url.length - comma) * 0.75 : url.length - comma
   // Percent signs make three characters of one byte.
-  if (bytes > maxBytes * (base64 ? 1 : 3)) throw mediaError(tooLarge(name, url, maxBytes))
+  if (bytes > maxBytes * (base64 ? 1 : 3)) throw tooLarge(name, url, maxBytes)
   const body = url.slice(comma + 1)
   if (!base64) return percentDecode(body)
   try {
@@ -113,8 +124,20 @@ function percentDecode(text: string): Uint8Array<ArrayBuffer> {
   return bytes.slice(0, length)
 }
 
-const tooLarge = (name: string, url: string, maxBytes: number): string =>
-  `${name} at ${shortUrl(url)} is larger than ${maxBytes / MEGABYTE} MB, the most that is fetched; scale it down first.`
+/** Errors: InvalidRequestError for a host that is not among those allowed. */
+function checkHost(name: string, url: string, hosts: readonly string[]): void {
+  const host = URL.canParse(url) ? new URL(url).hostname : ''
+  if (hosts.includes(host)) return
+  throw invalidRequestError(
+    `${name} at ${shortUrl(url)} is on the host ${JSON.stringify(host)}, which is not among allowed_media_domains (${hosts.join(', ') || 'none'}).`,
+  )
+}
+
+const tooLarge = (name: string, url: string, maxBytes: number): Error =>
+  withCode(
+    mediaError(`${name} at ${shortUrl(url)} is larger than ${maxBytes / MEGABYTE} MB, the most that is fetched; scale it down first.`),
+    'media_too_large',
+  )
 
 function refusedScheme(name: string, url: string, scheme: string | undefined): string {
   if (scheme === 'file') return `${name} is ${shortUrl(url)}, which a page cannot read; hand in the File, or serve the folder over http.`
@@ -122,9 +145,10 @@ function refusedScheme(name: string, url: string, scheme: string | undefined): s
   return `${name} at ${JSON.stringify(shortUrl(url))} ${found}; allowed are http:, https:, data: and blob: URLs.`
 }
 
-function unreachable(name: string, url: string, scheme: string, reason: string): string {
+function unreachable(name: string, url: string, scheme: string, reason: string, straight: boolean): string {
   if (scheme === 'blob')
     return `${name} at ${shortUrl(url)} is gone; revoke object URLs only after the request, or hand in the Blob itself.`
-  const cors = 'The network failed, or the host does not let this page read it (it must send Access-Control-Allow-Origin).'
+  const redirect = straight ? ', or it redirects, which is not followed where allowed_media_domains is set' : ''
+  const cors = `The network failed, or the host does not let this page read it (it must send Access-Control-Allow-Origin)${redirect}.`
   return `${name} at ${shortUrl(url)} could not be fetched (${reason}). ${cors} A File, Blob or data: URL needs no permission.`
 }

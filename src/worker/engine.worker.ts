@@ -1,3 +1,4 @@
+import { keepServing } from './keep-serving.ts'
 import { serveEngine } from './serve-engine.ts'
 
-serveEngine()
+keepServing(serveEngine())

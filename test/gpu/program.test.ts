@@ -87,6 +87,28 @@ describe('recordProgram', () => {
     expect(gpu.counters.bytes).toBe(bytes)
   })
 
+  it('gives back what it took when the GPU refuses some of it, and the next program works', async () => {
+    const gpu = await testGpu()
+    const pool = createScratchPool(gpu)
+    const x = upload(gpu, 'f32', [64], new Float32Array(64).fill(1))
+    const record = () => recordProgram(gpu, pool, (step) => apply(step, apply(step, x, 1, 1), 1, 1))
+    const { bytes } = gpu.counters
+    const { createBuffer } = gpu.device
+    let count = 0
+    gpu.device.createBuffer = function (descriptor) {
+      const refused = ++count === 2
+      return createBuffer.call(this, refused ? { ...descriptor, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.MAP_WRITE } : descriptor)
+    }
+    await expect(record()).rejects.toThrow(/^The GPU refused working memory for 2 kernels: /)
+    gpu.device.createBuffer = createBuffer
+    expect(gpu.counters.bytes).toBe(bytes)
+    expect(pool.bytes).toBe(0)
+    const program = await record()
+    expect(program.dispatchCount).toBe(2)
+    program.destroy()
+    pool.destroy()
+  })
+
   it('says what is wrong with a dispatch while it is recorded', async () => {
     const gpu = await testGpu()
     const pool = createScratchPool(gpu)
@@ -126,6 +148,10 @@ describe('guardAllocations', () => {
     await expect(gpu.guardAllocations('the test', () => gpu.allocate('f32', [elements], 'too big'))).rejects.toThrow(
       /too big needs a buffer of \d+ bytes/,
     )
+    const served = await gpu
+      .guardAllocations('the test', () => gpu.allocate('f32', [elements], 'too big'), 'serving')
+      .catch((thrown) => thrown)
+    expect(`${served}`).toMatch(/^OutOfMemoryError: .*too big needs a buffer of \d+ bytes.*send smaller pictures/)
     const small = await gpu.guardAllocations('the test', () => upload(gpu, 'f32', [1], [4]))
     expect(Array.from(await download(gpu, small))).toEqual([4])
   })

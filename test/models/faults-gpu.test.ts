@@ -120,11 +120,35 @@ describe('a device that is lost while tokens are written', () => {
 })
 
 describe('faults while requests run', () => {
-  it('memory that runs out for a picture ends the requests under way, and the next ones work', async () => {
+  it('memory that runs out for a picture ends its request alone, wherever it runs out, and the next one works', async () => {
     const { faulty, llm } = await openFaulty({ kind: 'none' })
-    for (const at of [1, 4]) {
+    const [whole] = await llm.generate('one', LONG)
+    const beside = llm.generate({ prompt: 'one', cache_salt: 'beside' }, LONG)
+    await llm.stream('two', LONG).next()
+    // The encoder's inputs, then what its kernels need.
+    for (const at of [1, 3, 4, 7]) {
       await faulty.cause({ kind: 'fill the memory', at })
-      expect(await rejection(answer(llm, at === 1 ? 'image' : 'batch_2'))).toMatch(/^\w*Error: .*memory/)
+      expect(await rejection(answer(llm, 'image'))).toMatch(
+        /^OutOfMemoryError: .*Out of GPU memory: .* needs \d+ bytes more.*send smaller pictures/,
+      )
+    }
+    expect((await beside)[0]?.outputs[0]?.token_ids).toEqual(whole?.outputs[0]?.token_ids)
+    expect((await answer(llm, 'image')).outputs[0]?.token_ids).toEqual(goldenCase('image').generated.token_ids)
+    await expectHealthy(llm)
+    expect(await faulty.cause({ kind: 'report' })).toEqual([])
+    await llm.dispose()
+    faulty.end()
+  })
+
+  it('memory that runs out while a step is recorded ends the requests of that step, and leaves none taken', async () => {
+    const { faulty, llm } = await openFaulty({ kind: 'none' })
+    for (const at of [1, 2]) {
+      const { gpu_bytes } = await llm.stats()
+      await faulty.cause({ kind: 'fill the memory', at })
+      expect(await rejection(llm.generate('five at once', { ...LONG, temperature: 1, seed: 1, n: 5, logprobs: at }))).toMatch(
+        /^OutOfMemoryError: Out of GPU memory: working memory for \d+ kernels needs/,
+      )
+      expect((await llm.stats()).gpu_bytes).toBe(gpu_bytes)
     }
     for (const name of ['image', 'batch_2']) {
       expect((await answer(llm, name)).outputs[0]?.token_ids).toEqual(goldenCase(name).generated.token_ids)
@@ -135,7 +159,28 @@ describe('faults while requests run', () => {
     faulty.end()
   })
 
-  it('a command that the GPU refuses, and a rejection nobody caught, leave the engine serving', async () => {
+  it('errors that nobody in the worker caught end what is open and no more, and the third within a minute the engine', async () => {
+    const { faulty, llm } = await openFaulty({ kind: 'none' })
+    for (const kind of ['throw', 'reject'] as const) {
+      const open = rejection(llm.generate('one', LONG))
+      await llm.stream('two', { max_tokens: 1 }).next()
+      await faulty.cause({ kind })
+      expect(await open).toMatch(/^Error: The engine failed inside \(nobody caught this\).*the next ones are served/)
+      await expectHealthy(llm)
+    }
+    const open = rejection(llm.generate('one', LONG))
+    await llm.stream('two', { max_tokens: 1 }).next()
+    await faulty.cause({ kind: 'throw' })
+    expect(await open).toMatch(/^DeviceLostError: /)
+    expect(await rejection(llm.generate('three'))).toMatch(/^DeviceLostError: /)
+    await llm.dispose()
+    faulty.end()
+    const next = await openGolden()
+    await expectHealthy(next)
+    await next.dispose()
+  })
+
+  it('a command that the GPU refuses ends what is open, and the engine serves on', async () => {
     const { faulty, llm } = await openFaulty({ kind: 'none' })
     const stream = llm.stream('one', LONG)
     await stream.next()
@@ -148,7 +193,6 @@ describe('faults while requests run', () => {
       ),
     ).toMatch(/^Error: The GPU refused a command: /)
     await expectHealthy(llm)
-    await faulty.cause({ kind: 'throw' })
     await expectHealthy(llm, 'text_only')
     await llm.dispose()
     faulty.end()

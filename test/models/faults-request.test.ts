@@ -52,7 +52,11 @@ const prompts: [what: string, prompt: () => unknown | Promise<unknown>, error: R
     () => ({ prompt_token_ids: Array.from({ length: 256 }, () => 7) }),
     /^ContextLengthError: prompt has 256 tokens but max_model_len is 256/,
   ],
-  ['a long text', () => 'the quick brown fox '.repeat(5000), /^ContextLengthError: prompt has \d{5,} tokens but max_model_len is 256/],
+  [
+    'a long text',
+    () => 'the quick brown fox '.repeat(5000),
+    /^ContextLengthError: prompt has at least \d{4,} tokens but max_model_len is 256/,
+  ],
   [
     'a picture with more tokens than fit',
     () => ({ ...(withPicture(canvas(1400, 1400)) as object), mm_processor_kwargs: { max_pixels: 1_960_000 } }),
@@ -169,7 +173,7 @@ const prompts: [what: string, prompt: () => unknown | Promise<unknown>, error: R
   [
     'embeddings that are not finite',
     () => withPicture({ image_embeds: { data: new Float32Array(64).fill(Number.NaN), shape: [1, 64] }, image_grid_thw: [[1, 2, 2]] }),
-    /^Error: The model gave logits that are not finite.*inputs/,
+    /^InvalidLogitsError: The model gave logits that are not finite.*inputs/,
   ],
   [
     'pixel limits of the wrong type',
@@ -219,6 +223,36 @@ const conversations: [what: string, messages: unknown, options: ChatCallOptions,
     /^InvalidRequestError: messages\[0\]\.content\[0\]\.image_url is \{\}/,
   ],
   ['a text part without text', user([{ type: 'text' }]), {}, /^InvalidRequestError: messages\[0\]\.content\[0\]\.text/],
+  [
+    'an image_url that is neither there nor named',
+    user([{ type: 'image_url', image_url: null }]),
+    {},
+    /^InvalidRequestError: messages\[0\]\.content\[0\]\.image_url is missing; .*uuid/,
+  ],
+  [
+    'a name the engine does not know',
+    user([{ type: 'image_url', uuid: 'never sent' }]),
+    {},
+    /^InvalidRequestError: The image was left out, but nothing is kept under its uuid "never sent".*Send its content again/,
+  ],
+  [
+    'sound for a model without ears',
+    user([{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }]),
+    {},
+    /^InvalidRequestError: This model takes no audio; it takes image and video/,
+  ],
+  [
+    'a clip that is not allowed',
+    user([{ type: 'video_url', video_url: { url: 'https://host.invalid/clip.mp4' } }]),
+    {},
+    /^InvalidRequestError: At most 0 video/,
+  ],
+  [
+    'reading options of the wrong type',
+    user('x'),
+    { media_io_kwargs: { video: 5 } as never },
+    /^InvalidRequestError: media_io_kwargs\.video must be an object, got 5/,
+  ],
   [
     'text that holds a placeholder',
     user('What is <|image_pad|>?'),
@@ -312,6 +346,19 @@ describe('odd values that are allowed', () => {
       expect(output?.outputs[0]?.token_ids.length).toBeGreaterThan(0)
     }
     await expectHealthy(llm)
+  })
+
+  it('a picture of a conversation may be named the second time it is sent', async () => {
+    const ask = async (part: object): Promise<readonly number[] | undefined> => {
+      const messages = user([
+        { type: 'text', text: 'What is it?' },
+        { type: 'image_url', uuid: 'the stamp', ...part },
+      ])
+      const [output] = await llm.chat(messages, { temperature: 0, max_tokens: 3, ignore_eos: true }, { cache_salt: crypto.randomUUID() })
+      return output?.outputs[0]?.token_ids
+    }
+    const sent = await ask({ image_url: { url: stamp } })
+    expect(await ask({})).toEqual(sent)
   })
 
   it('text and ids of the wrong type are refused by tokenize and detokenize', async () => {

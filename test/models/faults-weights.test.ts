@@ -142,7 +142,7 @@ describe('weights that are not finite', () => {
         rejection(runCase(llm, 'qwen2_vl', picture, sampling)),
         runCase(llm, 'qwen2_vl', text, sampling),
       ])
-      expect(failed).toMatch(/^Error: The model gave logits that are not finite after 87 tokens.*NaN/)
+      expect(failed).toMatch(/^InvalidLogitsError: The model gave logits that are not finite after 87 tokens.*NaN/)
       expect(good.outputs[0]?.token_ids).toEqual(text.generated.token_ids)
     }
     const names = ['text_only', 'batch_1'] as const

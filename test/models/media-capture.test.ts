@@ -37,6 +37,8 @@ async function imageElement(source: Blob): Promise<HTMLImageElement> {
   return image
 }
 
+type FramesOf = Extract<WireVideo, { kind: 'frames' }>
+
 const first = (items: readonly unknown[] | undefined) => (items ?? [])[0]
 
 /** Through capture, postMessage and the worker's decoder: what the engine will see. */
@@ -64,7 +66,7 @@ function movingCanvas(): { canvas: HTMLCanvasElement; stop: () => void } {
 async function shades(video: VideoInput): Promise<number[]> {
   const { media, transfer } = await captureMedia({ video })
   const shown: number[] = []
-  for (const frame of (first(media.video) as WireVideo).frames) {
+  for (const frame of (first(media.video) as FramesOf).frames) {
     const bitmaps = transfer.filter((item) => item === (frame as { bitmap?: unknown }).bitmap)
     shown.push((await decodeInWorker(frame as EncodedImage, {}, bitmaps)).data[0] ?? -1)
   }
@@ -152,14 +154,36 @@ describe('clips on their way to the worker', () => {
     const frames = [imageData(), canvasElement()]
     const one = await captureMedia({ video: frames })
     const two = await captureMedia({ video: [frames, [imageData()]] })
-    expect(one.media.video?.map((clip) => (clip as WireVideo).frames.length)).toEqual([2])
-    expect(two.media.video?.map((clip) => (clip as WireVideo).frames.length)).toEqual([2, 1])
+    expect(one.media.video?.map((clip) => (clip as FramesOf).frames.length)).toEqual([2])
+    expect(two.media.video?.map((clip) => (clip as FramesOf).frames.length)).toEqual([2, 1])
+  })
+
+  it('files and addresses of clips and sound go as they are', async () => {
+    const clip = new Blob([], { type: 'video/mp4' })
+    const { media } = await captureMedia(
+      { video: [clip, '/clip.mp4'], audio: ['data:audio/wav;base64,AAAA', clip] },
+      { video: ['a', null] },
+    )
+    expect(media.video).toEqual([
+      { kind: 'blob', blob: clip, uuid: 'a' },
+      { kind: 'url', url: new URL('/clip.mp4', location.href).href },
+    ])
+    expect(media.audio?.map(({ kind }) => kind)).toEqual(['url', 'blob'])
+  })
+
+  it('content that the engine has seen goes as its name', async () => {
+    const { media } = await captureMedia({ image: [imageData(), null], video: null }, { image: ['a', 'b'], video: 'c' })
+    expect(media.image?.map(({ kind, uuid }) => [kind, uuid])).toEqual([
+      ['rgba', 'a'],
+      ['cached', 'b'],
+    ])
+    expect(media.video).toEqual([{ kind: 'cached', uuid: 'c' }])
   })
 
   it('JPEG frames in one data URL are taken apart', async () => {
     const jpeg = canvasElement().toDataURL('image/jpeg').split(',')[1]
     const { media } = await captureMedia({ video: `data:video/jpeg;base64,${jpeg},${jpeg},${jpeg}` })
-    const { frames } = first(media.video) as WireVideo
+    const { frames } = first(media.video) as FramesOf
     expect(frames.length).toBe(3)
     expect((await decodeInWorker(frames[2] as EncodedImage)).width).toBe(WIDTH)
   })
@@ -291,8 +315,12 @@ describe('what cannot be captured', () => {
     ['a canvas that holds such an img', async () => ({ image: await foreignCanvas() }), /^MediaError: .*crossorigin="anonymous"/],
     ['a video without a frame', () => ({ image: document.createElement('video') }), /^MediaError: .*no frame yet/],
     ['a revoked address', () => ({ image: revoked() }), /^MediaError: .* is gone/],
-    ['a file of a clip', () => ({ video: new Blob([], { type: 'video/mp4' }) }), /^MediaError: .*list of frames, a video element/],
-    ['an address of a clip', () => ({ video: ['/clip.mp4'] }), /^MediaError: multi_modal_data\.video\[0\] .*list of frames/],
+    ['a picture for a clip', () => ({ video: canvasElement() as never }), /^MediaError: .* a single picture; a clip is a list of frames/],
+    [
+      'content left out without a name',
+      () => ({ image: [null] }),
+      /^InvalidRequestError: multi_modal_data\.image\[0\] is null; .*multi_modal_uuids/,
+    ],
     ['a clip without frames', () => ({ video: [[]] }), /^InvalidRequestError: multi_modal_data\.video\[0\] has no frames/],
     ['a stream without a duration', () => ({ video: canvasElement().captureStream() }), /^InvalidRequestError: .*how many seconds/],
     ['a stream without pictures', () => ({ video: { source: new MediaStream(), duration: 1 } }), /^MediaError: .*without a video track/],

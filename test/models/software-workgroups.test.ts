@@ -71,6 +71,7 @@ describe('workgroups for software adapters', () => {
         forced: upload(gpu, 'u32', [6], rows([0xffffffff])),
         bias: undefined,
         counts: undefined,
+        mask: undefined,
         greedyOnly,
         logprobs: 3,
       }

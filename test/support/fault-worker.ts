@@ -16,6 +16,7 @@ type LaterFault =
   | { kind: 'lose the device' }
   | { kind: 'fill the memory'; at: number }
   | { kind: 'use the device wrongly' }
+  | { kind: 'reject' }
   | { kind: 'throw' }
 
 export type FaultCommand = LaterFault & { id: number }

@@ -57,6 +57,11 @@ channel.onmessage = ({ data }: MessageEvent<FaultCommand>) => {
   if (data.kind === 'lose the device') device?.destroy()
   if (data.kind === 'fill the memory') buffersUntilFull = data.at
   if (data.kind === 'use the device wrongly') device?.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.MAP_WRITE })
-  if (data.kind === 'throw') setTimeout(() => Promise.reject(new Error('nobody caught this')))
+  if (data.kind === 'reject') setTimeout(() => Promise.reject(new Error('nobody caught this')))
+  if (data.kind === 'throw') {
+    setTimeout(() => {
+      throw new Error('nobody caught this')
+    })
+  }
   channel.postMessage({ done: data.id, unhandled })
 }

@@ -12,7 +12,7 @@ const gpu = (bytes = 2 ** 31): GpuFacts => ({
 })
 
 const resolve = (options: Partial<EngineOptions> = {}, facts = gpu()) =>
-  resolveConfig(checkOptions({ model: 'm', ...options }), 'm', shape, facts)
+  resolveConfig(checkOptions({ model: 'm', ...options }), { name: 'm', shape, parameters: 2.2e9 }, facts)
 
 function errorOf(work: () => unknown): { name: string; message: string } {
   try {
@@ -35,6 +35,16 @@ describe('checkOptions', () => {
     [{ limit_mm_per_prompt: { image: -1 } }, /^limit_mm_per_prompt\.image must be an integer of at least 0, got -1\.$/],
     [{ limit_mm_per_prompt: { smell: 1 } }, /^limit_mm_per_prompt must be keyed by image, video, audio, got "smell"\.$/],
     [{ limit_mm_per_prompt: 3 }, /^limit_mm_per_prompt must be an object/],
+    [{ max_waiting_requests: 0 }, /^max_waiting_requests must be an integer from 1 to \d+, got 0\.$/],
+    [{ media_fetch_timeout: 5 }, /^media_fetch_timeout must be an object such as \{ image: 5 \}, got 5\.$/],
+    [{ media_fetch_timeout: { image: 0 } }, /^media_fetch_timeout\.image must be a number of seconds above 0, got 0\.$/],
+    [{ media_fetch_timeout: { image: Number.POSITIVE_INFINITY } }, /^media_fetch_timeout\.image must be a number of seconds/],
+    [{ max_media_bytes: { video: 1.5 } }, /^max_media_bytes\.video must be a whole number of bytes above 0, got 1\.5\.$/],
+    [{ max_media_bytes: { film: 1 } }, /^max_media_bytes must be keyed by image, video, audio, got "film"\.$/],
+    [{ max_image_pixels: -1 }, /^max_image_pixels must be a whole number above 0, got -1\.$/],
+    [{ allowed_media_domains: 'a.org' }, /^allowed_media_domains must be a list of host names/],
+    [{ allowed_media_domains: ['a.org', 'https://b.org/'] }, /^allowed_media_domains\[1\] must be a host name alone/],
+    [{ allowed_media_domains: ['a.org:80'] }, /^allowed_media_domains\[0\] must be a host name alone/],
     [{ chat_template: 5 }, /^chat_template must be a string, got 5\.$/],
     [{ enable_prefix_caching: 1 }, /^enable_prefix_caching must be true or false, got 1\.$/],
     [{ mm_processor_kwargs: [] }, /^mm_processor_kwargs must be an object/],
@@ -48,17 +58,49 @@ describe('checkOptions', () => {
       expect(error.message).toMatch(message)
     })
   }
-
-  it('reads auto as float16', () => {
-    expect([checkOptions({ model: 'm' }).dtype, checkOptions({ model: 'm', dtype: 'auto' }).dtype]).toEqual(['float16', 'float16'])
-  })
 })
 
 describe('resolveConfig', () => {
   it('has defaults that fit the model and the adapter', () => {
     expect(resolve()).toMatchObject({ maxModelLength: 4096, maxSequences: 16, maxBatchedTokens: 512, mediaRows: 8192, prefixCaching: true })
     expect(resolve({}, { ...gpu(), software: true }).maxBatchedTokens).toBe(128)
-    expect(resolveConfig(checkOptions({ model: 'm' }), 'm', { ...shape, maxPositions: 2048 }, gpu()).maxModelLength).toBe(2048)
+    expect(
+      resolveConfig(checkOptions({ model: 'm' }), { name: 'm', shape: { ...shape, maxPositions: 2048 }, parameters: 0 }, gpu())
+        .maxModelLength,
+    ).toBe(2048)
+  })
+
+  it('stores small models on software adapters in float32, all others in float16, unless told', () => {
+    const software = { ...gpu(), software: true }
+    const typeOf = (parameters: number, facts: GpuFacts, dtype?: EngineOptions['dtype']) =>
+      resolveConfig(checkOptions({ model: 'm', ...(dtype && { dtype }) }), { name: 'm', shape, parameters }, facts).dtype
+    expect([typeOf(64e6, software), typeOf(64e6, software, 'auto')]).toEqual(['float32', 'float32'])
+    expect([typeOf(65e6, software), typeOf(1e6, gpu()), typeOf(1e6, software, 'float16')]).toEqual(['float16', 'float16', 'float16'])
+    expect(typeOf(2e9, gpu(), 'float32')).toBe('float32')
+  })
+
+  it('limits media as the options say, else as a page can bear', () => {
+    expect(resolve().mediaLimits).toEqual({
+      items: {},
+      timeouts: { image: 5000, audio: 10_000, video: 30_000 },
+      bytes: { image: 25e6, audio: 25e6, video: 200e6 },
+      pixels: 40e6,
+      hosts: undefined,
+    })
+    const changed = resolve({
+      limit_mm_per_prompt: { image: 1 },
+      media_fetch_timeout: { image: 0.5 },
+      max_media_bytes: { video: 9 },
+      max_image_pixels: 10,
+      allowed_media_domains: ['A.org', 'münchen.de', '[::1]'],
+    })
+    expect(changed.mediaLimits).toEqual({
+      items: { image: 1 },
+      timeouts: { image: 500, audio: 10_000, video: 30_000 },
+      bytes: { image: 25e6, audio: 25e6, video: 9 },
+      pixels: 10,
+      hosts: ['a.org', 'xn--mnchen-3ya.de', '[::1]'],
+    })
   })
 
   it('gives the KV cache room for all sequences, but at most 1 GiB, beside the trash block', () => {
@@ -73,7 +115,9 @@ describe('resolveConfig', () => {
 
   it('goes through the head with at least one prompt token at a time, and few of a large vocabulary', () => {
     expect(resolve().maxPromptRows).toBe(55)
-    expect(resolveConfig(checkOptions({ model: 'm' }), 'm', { ...shape, vocabulary: 500 }, gpu()).maxPromptRows).toBe(256)
+    expect(
+      resolveConfig(checkOptions({ model: 'm' }), { name: 'm', shape: { ...shape, vocabulary: 500 }, parameters: 0 }, gpu()).maxPromptRows,
+    ).toBe(256)
   })
 
   it('refuses sizes that cannot work', () => {

@@ -1,10 +1,13 @@
 import type { Runner, StepUnderWay } from '../../../src/engine/model-runner.ts'
 import type { EncodeJob, Plan } from '../../../src/engine/plan.ts'
 import type { Sequence } from '../../../src/engine/sequence.ts'
-import type { RowOutput, SampledToken } from '../../../src/engine/step-output.ts'
+import { FAILED_TOKEN, type RowOutput, type SampledToken } from '../../../src/engine/step-output.ts'
 import { END_TOKEN } from './make-sequence.ts'
 
-/** Says a script in place of a model's tokens: entry i is the i-th new token of every sequence whose prompt begins with its key. */
+/**
+ * Says a script in place of a model's tokens: entry i is the i-th new token of every sequence whose prompt begins with its key. Where a
+ * grammar forbids it, the lowest token that is allowed takes its place.
+ */
 export class FakeRunner implements Runner {
   readonly scripts: Readonly<Record<number, readonly number[]>>
   /** Kinds of submits in order, with their steps. */
@@ -15,6 +18,8 @@ export class FakeRunner implements Runner {
   failEncode: string | undefined
   /** Called before results are handed back. */
   onFinish: (() => void) | undefined
+  /** Submits whose results have not been handed back. */
+  pending = 0
   #ahead = new Map<Sequence, number>()
 
   constructor(scripts: Readonly<Record<number, readonly number[]>>) {
@@ -51,7 +56,7 @@ export class FakeRunner implements Runner {
       for (let step = 0; samples && step < plan.steps; step++) {
         const place = Math.max(sequence.outputLength, this.#ahead.get(sequence) ?? 0)
         this.#ahead.set(sequence, place + 1)
-        const id = this.scripts[sequence.tokens[0] as number]?.[place] ?? END_TOKEN
+        const id = allowedToken(sequence, this.scripts[sequence.tokens[0] as number]?.[place] ?? END_TOKEN)
         tokens.push({ id, scores: { logprob: -1, rank: 1, topIds: [id], topLogprobs: [-1] } })
       }
       const scored = sequence.wantsPromptLogprobs
@@ -64,10 +69,19 @@ export class FakeRunner implements Runner {
       }
     })
     // Results come when the GPU is done, some turns of the event loop later.
+    this.pending++
     const finished = new Promise<RowOutput[]>((resolve) => setTimeout(() => resolve(outputs), 1)).then((result) => {
+      this.pending--
       this.onFinish?.()
       return result
     })
     return { finished }
   }
+}
+
+function allowedToken({ grammar }: Sequence, wanted: number): number {
+  if (!grammar) return wanted
+  const { mask } = grammar
+  const allowed = Array.from({ length: mask.length * 32 }, (_, id) => id).filter((id) => ((mask[id >> 5] ?? 0) >> (id & 31)) & 1)
+  return allowed.includes(wanted) ? wanted : (allowed[0] ?? FAILED_TOKEN)
 }

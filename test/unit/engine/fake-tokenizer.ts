@@ -3,6 +3,7 @@ import { END_TOKEN } from './make-sequence.ts'
 
 /** Token i below 95 is the i-th printable ASCII character; 96 and 97 are the two bytes of é; 99 is the end. */
 export const fakeTokenizer: OutputTokenizer = {
+  vocabSize: 100,
   leadingSpaces: 0,
   isSpecial: (id) => id === END_TOKEN,
   isFallbackByte: () => false,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type InputModel, InputProcessor, type InputRules } from '../../../src/engine/input-processor.ts'
+import { mediaLimitsOf } from '../../../src/engine/media-limits.ts'
 import type { AnyFamily, ExpandedPrompt, PreparedMedia } from '../../../src/models/family.ts'
 import type { EngineRequest } from '../../../src/protocol/engine-api.ts'
 import type { WireImage } from '../../../src/protocol/media.ts'
@@ -55,6 +56,8 @@ const tokenizer = {
     ...idsOf(text).map((id) => (id === idsOf('#')[0] ? IMAGE : id)),
   ],
   namedTokens: { pad_token: 'PAD' },
+  decode: ([id]: number[]) => `<${id}>`,
+  fewestTokens: (text: string) => Math.ceil(text.length / 4),
   bosToken: 'BOS',
   eosToken: undefined,
 } as unknown as Tokenizer
@@ -65,7 +68,14 @@ const template =
 function processor(change: { model?: Partial<InputModel>; rules?: Partial<InputRules> } = {}): InputProcessor {
   return new InputProcessor(
     { family, config: {}, tokenizer, templates: { chatTemplateJinja: template }, generationConfig: undefined, ...change.model },
-    { maxModelLength: 64, mediaLimits: { image: 2 }, prefixCaching: true, processorOptions: {}, seed: undefined, ...change.rules },
+    {
+      maxModelLength: 64,
+      mediaLimits: mediaLimitsOf({ limit_mm_per_prompt: { image: 2 } }),
+      prefixCaching: true,
+      processorOptions: {},
+      seed: undefined,
+      ...change.rules,
+    },
   )
 }
 
@@ -119,7 +129,7 @@ describe('InputProcessor', () => {
     ])
   })
 
-  it('knows media by their pixels and their options, or by the name they come with', async () => {
+  it('knows media by their pixels and their options', async () => {
     const [first, same, darker, limited] = await keysOf([
       { media: { image: [picture(3)] } },
       { media: { image: [picture(3)] } },
@@ -128,11 +138,6 @@ describe('InputProcessor', () => {
     ])
     expect(same).toBe(first)
     expect(new Set([first, darker, limited]).size).toBe(3)
-    const [named, alsoNamed] = await keysOf([
-      { media: { image: [{ ...picture(3), uuid: 'cat' }] } },
-      { media: { image: [{ ...picture(3, 9), uuid: 'cat' }] } },
-    ])
-    expect(alsoNamed).toBe(named)
     const tensors = (value: number) => ({ image_embeds: { data: new Float32Array(8).fill(value), shape: [2, 4] } })
     const [ones, twos] = await keysOf([
       { media: { image: [{ kind: 'embeds', tensors: tensors(1) }] } },
@@ -145,6 +150,15 @@ describe('InputProcessor', () => {
     const before = prepared
     await keysOf([{ media: { image: [picture(3)] } }, { media: { image: [picture(3)] } }, { media: { image: [picture(4)] } }])
     expect(prepared - before).toBe(2)
+  })
+
+  it('reads a text or a conversation as tokens, each with its text', () => {
+    const messages = [{ role: 'user' as const, content: [{ type: 'image' as const }] }]
+    expect(processor().tokenize({ prompt: 'a' })).toEqual({ tokens: [97, 65], token_strs: ['<97>', '<65>'] })
+    expect(processor().tokenize({ prompt: 'a', add_special_tokens: false }).tokens).toEqual([65])
+    const chat = processor().tokenize({ messages, chat: { add_generation_prompt: false } })
+    expect(chat.tokens).toEqual([...idsOf('u:'), IMAGE, ...idsOf(';')])
+    expect(processor().tokenize({ messages, chat: {}, add_special_tokens: true }).tokens[0]).toBe(97)
   })
 
   it('cuts max_tokens to what is left, which is also what an open request gets', async () => {
@@ -187,6 +201,18 @@ describe('InputProcessor', () => {
       /^prompt has 64 tokens but max_model_len is 64; shorten it or raise max_model_len/,
     ],
     [
+      'a text that is surely too long, without encoding it',
+      { input: { prompt: 'x'.repeat(600) } },
+      'ContextLengthError',
+      /^prompt has at least 150 tokens but max_model_len is 64; shorten it/,
+    ],
+    [
+      'a conversation that is surely too long',
+      { input: { messages: [{ role: 'user', content: 'x'.repeat(600) }], chat: {} } },
+      'ContextLengthError',
+      /^prompt has at least 15\d tokens/,
+    ],
+    [
       'too many pictures',
       { input: { prompt: '###' }, media: { image: [picture(1), picture(1), picture(1)] } },
       'InvalidRequestError',
@@ -209,6 +235,18 @@ describe('InputProcessor', () => {
       { media: { image: [{ kind: 'embeds', tensors: { image_embeds: { data: new Float32Array(3), shape: [2, 2] } } }] } },
       'InvalidRequestError',
       /^image_embeds has shape \[2,2\], which is 4 values, but 3 were given/,
+    ],
+    [
+      'reading options that are no object',
+      { media_io_kwargs: [] },
+      'InvalidRequestError',
+      /^media_io_kwargs must be an object .* got \[\]/,
+    ],
+    [
+      'reading options of a kind that are no object',
+      { media_io_kwargs: { video: 8, smell: 1 } },
+      'InvalidRequestError',
+      /^media_io_kwargs\.video must be an object, got 8/,
     ],
     ['a priority that is no number', { priority: 'high' }, 'InvalidRequestError', /^priority must be a number, got "high"/],
     ['bad sampling', { sampling: { top_p: 4 } }, 'InvalidRequestError', /^top_p must be/],

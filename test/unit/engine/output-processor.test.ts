@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { logprobsAt, SequenceOutput } from '../../../src/engine/output-processor.ts'
 import type { SamplingParams } from '../../../src/protocol/sampling.ts'
+import { fakeGrammar } from './fake-grammar.ts'
 import { fakeTokenizer, idsOf } from './fake-tokenizer.ts'
 import { END_TOKEN, makeSequence, sampling } from './make-sequence.ts'
 
@@ -109,6 +110,44 @@ describe('SequenceOutput', () => {
     expect(deltaFor({ logprobs: 1 })).toEqual([
       { 40: { logprob: -0.1, rank: 1, decoded_token: 'H' }, 50: { logprob: -3, rank: 7, decoded_token: 'R' } },
     ])
+  })
+})
+
+describe('SequenceOutput with a grammar', () => {
+  /** Feeds ids; each place of the grammar allows exactly the ids of `text`. */
+  function follow(text: string, ids: readonly number[], params: SamplingParams = {}, maxTokens = 100) {
+    const sequence = makeSequence([1, 2], { sampling: sampling(params), maxTokens })
+    sequence.grammar = fakeGrammar(idsOf(text).map((id) => [id]))
+    const output = new SequenceOutput(sequence, fakeTokenizer)
+    for (const id of ids) if (output.finishReason === null) output.accept({ id, scores: undefined })
+    return output.takeDelta()
+  }
+
+  it('ends where nothing but the end may follow, without an end token', () => {
+    expect(follow('ok', idsOf('ok'))).toMatchObject({ text: 'ok', token_ids: idsOf('ok'), finish_reason: 'stop', stop_reason: null })
+    expect(follow('ok', idsOf('ok'), { ignore_eos: true, min_tokens: 5 })).toMatchObject({ text: 'ok', finish_reason: 'stop' })
+  })
+
+  it('is cut short at max_tokens, but not if it is complete with its last token', () => {
+    expect(follow('okay', idsOf('okay'), {}, 3)).toMatchObject({ text: 'oka', finish_reason: 'length' })
+    expect(follow('okay', idsOf('okay'), {}, 4)).toMatchObject({ text: 'okay', finish_reason: 'stop' })
+  })
+
+  it('still ends at stop strings and stop ids', () => {
+    expect(follow('a-b-c', idsOf('a-b-c'), { stop: '-' })).toMatchObject({ text: 'a', finish_reason: 'stop', stop_reason: '-' })
+    expect(follow('a-b-c', idsOf('a-b-c'), { stop_token_ids: idsOf('b') })).toMatchObject({ text: 'a-', stop_reason: idsOf('b')[0] })
+  })
+
+  it('says so when a token was chosen that is not allowed', () => {
+    expect(() => follow('ok', idsOf('on'))).toThrow(/^Token 78 was chosen, which the grammar does not allow here\.$/)
+  })
+
+  it('keeps a space at the beginning, which a decoder of words would drop', () => {
+    const sequence = makeSequence([1], { sampling: sampling() })
+    sequence.grammar = fakeGrammar(idsOf(' a b').map((id) => [id]))
+    const output = new SequenceOutput(sequence, { ...fakeTokenizer, leadingSpaces: 1 })
+    for (const id of idsOf(' a b')) output.accept({ id, scores: undefined })
+    expect(output.takeDelta()?.text).toBe(' a b')
   })
 })
 

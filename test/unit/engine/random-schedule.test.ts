@@ -6,6 +6,7 @@ import { Scheduler } from '../../../src/engine/scheduler.ts'
 import type { Sequence } from '../../../src/engine/sequence.ts'
 import { seededRandom } from '../../support/random.ts'
 import { CacheModel, expectedOutput, type ModelResult } from './cache-model.ts'
+import { fakeGrammar } from './fake-grammar.ts'
 import { makeMedia, makeSequence, sampling } from './make-sequence.ts'
 
 const BLOCKS = 24
@@ -13,19 +14,22 @@ const MEDIA_ROWS = 40
 /** Longest sequence: what is asked of the configuration is that one always fits. */
 const MAX_LENGTH = (BLOCKS - 1) * 16
 
+/** What all sequences of a request have in common. */
+const leaderOf = (sequence: Sequence): Sequence => sequence.init.leader ?? sequence
+
 interface Submitted {
   readonly plan: Plan
   readonly result: ModelResult
 }
 
-/** An engine's loop over the model of a GPU, with requests, aborts, steps ahead and late reading, all by the dice. */
+/** An engine's loop over the model of a GPU, with requests, aborts, pauses, steps ahead and late reading, all by the dice. */
 class Simulation {
   readonly kv = new KvCache(BLOCKS)
   readonly media = new EncoderCache(MEDIA_ROWS)
   readonly scheduler = new Scheduler(this.kv, this.media, { maxSequences: 5, maxTokens: 48, maxPromptRows: 8 })
   readonly model = new CacheModel(BLOCKS, MEDIA_ROWS, this.media)
   readonly live = new Set<Sequence>()
-  readonly counts = { finished: 0, aborted: 0, turns: 0, follows: 0, cached: 0, putBack: 0 }
+  readonly counts = { finished: 0, aborted: 0, turns: 0, follows: 0, cached: 0, putBack: 0, pausedPutBack: 0, pausedAborted: 0, grammar: 0 }
   readonly #random: () => number
 
   constructor(seed: number) {
@@ -42,6 +46,7 @@ class Simulation {
     const media = length > 30 && this.below(2) === 0 ? [makeMedia(`picture ${picture}`, 4 + this.below(6), 12 + picture)] : []
     const prompt = Array.from({ length }, (_, i) => (i < 40 ? (i * 7 + family) % 90 : this.below(90)))
     let leader: Sequence | undefined
+    const withGrammar = this.below(6) === 0
     const n = 1 + (this.below(4) === 0 ? this.below(3) : 0)
     const shared = {
       media,
@@ -54,15 +59,30 @@ class Simulation {
     for (let index = 0; index < n; index++) {
       const sequence = makeSequence(prompt, { ...shared, index, leader })
       leader ??= sequence
+      if (withGrammar) sequence.grammar = fakeGrammar([])
       this.live.add(sequence)
       this.scheduler.add(sequence)
     }
+  }
+
+  /** Pauses a request or lets it go on: all its sequences at once. */
+  pauseSomeone(): void {
+    const list = [...this.live]
+    const chosen = list[this.below(list.length)]
+    if (!chosen) return
+    const paused = !chosen.paused
+    for (const sequence of list) if (leaderOf(sequence) === leaderOf(chosen)) sequence.paused = paused
+  }
+
+  resumeAll(): void {
+    for (const sequence of this.live) sequence.paused = false
   }
 
   abortSomeone(): void {
     const list = [...this.live]
     const sequence = list[this.below(list.length)]
     if (!sequence) return
+    if (sequence.paused) this.counts.pausedAborted++
     this.scheduler.finish(sequence)
     this.live.delete(sequence)
     this.counts.aborted++
@@ -70,20 +90,23 @@ class Simulation {
 
   turn(): void {
     this.counts.turns++
-    const before = this.scheduler.running.length
+    const before = [...this.scheduler.running]
     const plan = this.scheduler.plan(1 + this.below(8))
     if (!plan) {
       expect(this.scheduler.hasWork).toBe(false)
       return
     }
-    if (this.scheduler.running.length < before) this.counts.putBack++
+    this.#checkRows(plan, before)
     const underWay: Submitted[] = [{ plan, result: this.model.run(plan) }]
     while (underWay.length > 0) {
       const newest = underWay.at(-1) as Submitted
       if (this.below(6) === 0) this.abortSomeone()
+      if (this.below(6) === 0) this.pauseSomeone()
+      const mayFollow = newest.plan.rows.every(({ sequence }) => !sequence.paused && !sequence.grammar)
       const ahead = underWay.reduce((sum, { plan: { steps } }) => sum + steps, 0)
       const next =
         isDecode(newest.plan.rows) && this.below(3) > 0 ? this.scheduler.extend(newest.plan, ahead, 1 + this.below(6)) : undefined
+      if (next) expect(mayFollow).toBe(true)
       if (next && underWay.length < 3) {
         this.counts.follows++
         // The GPU goes on from tokens that nobody here has seen yet.
@@ -93,6 +116,21 @@ class Simulation {
       this.#settle(underWay.shift() as Submitted)
     }
     this.#checkBooks()
+  }
+
+  /** Nobody who is paused is planned or let in, and a row with a grammar takes one step. */
+  #checkRows(plan: Plan, before: readonly Sequence[]): void {
+    const { running } = this.scheduler
+    const left = before.filter((sequence) => !running.includes(sequence))
+    if (left.length > 0) this.counts.putBack++
+    if (left.some((sequence) => sequence.paused)) this.counts.pausedPutBack++
+    // Somebody who goes on was put back: then no paused one was left to take from.
+    if (left.some((sequence) => !sequence.paused)) expect(running.some((sequence) => sequence.paused)).toBe(false)
+    expect(running.some((sequence) => sequence.paused && !before.includes(sequence))).toBe(false)
+    expect(plan.rows.some(({ sequence }) => sequence.paused)).toBe(false)
+    if (!plan.rows.some(({ sequence }) => sequence.grammar)) return
+    this.counts.grammar++
+    expect(plan.steps).toBe(1)
   }
 
   #runAhead(next: Plan, underWay: readonly Submitted[]): ModelResult {
@@ -150,15 +188,28 @@ describe('a long random schedule', () => {
       for (let turn = 0; turn < 1500; turn++) {
         if (simulation.live.size < 12 && simulation.below(4) === 0) simulation.addRequest()
         if (simulation.below(40) === 0) simulation.abortSomeone()
+        if (simulation.below(10) === 0) simulation.pauseSomeone()
         simulation.turn()
       }
+      simulation.resumeAll()
       for (let turn = 0; simulation.scheduler.hasWork; turn++) {
         if (turn > 5000) throw new Error('work is left that never ends')
         simulation.turn()
+        simulation.resumeAll()
       }
-      const { finished, aborted, follows, cached, putBack } = simulation.counts
+      const { finished, aborted, follows, cached, putBack, pausedPutBack, pausedAborted, grammar } = simulation.counts
       // The dice did reach everything that can go wrong.
-      for (const count of [finished / 100, aborted / 20, follows / 100, cached / 100, putBack / 5]) expect(count).toBeGreaterThan(1)
+      for (const count of [
+        finished / 100,
+        aborted / 20,
+        follows / 100,
+        cached / 100,
+        putBack / 5,
+        pausedPutBack / 5,
+        pausedAborted / 5,
+        grammar / 100,
+      ])
+        expect(count).toBeGreaterThan(1)
       expect(simulation.live.size).toBe(0)
       expect(simulation.kv.usedCount).toBe(0)
       expect(simulation.media.allocate('everything', MEDIA_ROWS)).toMatchObject({ start: 0 })

@@ -35,6 +35,7 @@ describe('resolveSampling', () => {
       logitBias: [],
       skipSpecialTokens: true,
       includeStopString: false,
+      grammar: undefined,
     })
   })
 
@@ -79,6 +80,32 @@ describe('resolveSampling', () => {
     ])
   })
 
+  const SCHEMA = { type: 'object', properties: { a: { type: 'integer' } } }
+  const grammars: [given: object | null, spec: object | undefined][] = [
+    [null, undefined],
+    [{ json: SCHEMA }, { kind: 'json', schema: SCHEMA, whitespace: 'some' }],
+    [
+      { json: JSON.stringify(SCHEMA), disable_any_whitespace: true },
+      { kind: 'json', schema: SCHEMA, whitespace: 'none' },
+    ],
+    [{ json: 'true' }, { kind: 'json', schema: true, whitespace: 'some' }],
+    [{ json: false }, { kind: 'json', schema: false, whitespace: 'some' }],
+    [
+      { json_object: true, json: null },
+      { kind: 'json_object', whitespace: 'some' },
+    ],
+    [
+      { regex: '[ab]+', json_object: false, disable_any_whitespace: false },
+      { kind: 'regex', pattern: '[ab]+' },
+    ],
+    [{ choice: ['yes', 'no'] }, { kind: 'choice', texts: ['yes', 'no'] }],
+  ]
+  for (const [given, spec] of grammars) {
+    it(`reads structured_outputs ${JSON.stringify(given)}`, () => {
+      expect(resolve({ structured_outputs: given }).grammar).toEqual(spec)
+    })
+  }
+
   const refused: [params: object, message: RegExp][] = [
     [{ n: 0 }, /^n must be an integer from 1 to 16, got 0\.$/],
     [{ n: 17, temperature: 1 }, /^n must be .* got 17\.$/],
@@ -105,6 +132,23 @@ describe('resolveSampling', () => {
     [{ logit_bias: { 100: 1 } }, /^logit_bias must be keyed by token ids from 0 to 99, got "100"\.$/],
     [{ logit_bias: { 1: 'much' } }, /^logit_bias\[1\] must be a number from -100 to 100, got "much"\.$/],
     [{ seed: 1.5 }, /^seed must be an integer, got 1\.5\.$/],
+    [{ structured_outputs: 'json' }, /^structured_outputs must be an object with one of json, regex, choice, json_object, got "json"\.$/],
+    [{ structured_outputs: [] }, /^structured_outputs must be an object .* got \[\]\.$/],
+    [{ structured_outputs: {} }, /^structured_outputs must have exactly one of json, regex, choice, json_object, got none\.$/],
+    [{ structured_outputs: { json_object: false } }, /^structured_outputs must have exactly one of .* got none\.$/],
+    [{ structured_outputs: { regex: 'a', choice: ['b'] } }, /^structured_outputs must have exactly one of .* got regex and choice\.$/],
+    [{ structured_outputs: { grammar: 'root ::= "a"' } }, /^structured_outputs may have json, regex, choice, .* got "grammar"\.$/],
+    [{ structured_outputs: { json_object: 1 } }, /^structured_outputs\.json_object must be true or false, got 1\.$/],
+    [
+      { structured_outputs: { regex: 'a', disable_any_whitespace: 'no' } },
+      /^structured_outputs\.disable_any_whitespace must be true or false/,
+    ],
+    [{ structured_outputs: { json: '{"type":' } }, /^structured_outputs\.json is a text that is no JSON \(.*\): "{\\"type\\":"$/],
+    [{ structured_outputs: { json: '[1]' } }, /^structured_outputs\.json must be a JSON Schema: .* got "\[1\]"\.$/],
+    [{ structured_outputs: { json: 5 } }, /^structured_outputs\.json must be a JSON Schema: .* got 5\.$/],
+    [{ structured_outputs: { regex: '' } }, /^structured_outputs\.regex must be a regular expression .* got ""\.$/],
+    [{ structured_outputs: { choice: [] } }, /^structured_outputs\.choice must be a list of at least one string, got \[\]\.$/],
+    [{ structured_outputs: { choice: ['a', 5] } }, /^structured_outputs\.choice must be a list of at least one string, got \["a",5\]\.$/],
     [{ ignore_eos: 'yes' }, /^ignore_eos must be true or false, got "yes"\.$/],
   ]
   for (const [params, message] of refused) {

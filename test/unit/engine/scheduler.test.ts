@@ -3,6 +3,7 @@ import { EncoderCache } from '../../../src/engine/encoder-cache.ts'
 import { KvCache } from '../../../src/engine/kv-cache.ts'
 import type { Plan } from '../../../src/engine/plan.ts'
 import { Scheduler, type SchedulerLimits } from '../../../src/engine/scheduler.ts'
+import { fakeGrammar } from './fake-grammar.ts'
 import { makeMedia, makeSequence, range, sampling } from './make-sequence.ts'
 
 function setUp({ blocks = 100, media = 100, ...limits }: Partial<SchedulerLimits> & { blocks?: number; media?: number } = {}) {
@@ -181,6 +182,111 @@ describe('Scheduler', () => {
   })
 })
 
+describe('a paused sequence', () => {
+  function pausing(limits: Parameters<typeof setUp>[0] = {}) {
+    const parts = setUp(limits)
+    const [a, b] = [makeSequence(range(20), { id: 'a', maxTokens: 60 }), makeSequence(range(20, 40), { id: 'b', maxTokens: 60 })]
+    parts.scheduler.add(a)
+    parts.scheduler.add(b)
+    settle(parts.scheduler, parts.scheduler.plan(1) as Plan)
+    return { ...parts, a, b }
+  }
+
+  it('is passed over, keeps what it holds, and goes on where it was', () => {
+    const { scheduler, a } = pausing()
+    a.paused = true
+    const blocks = [...a.blocks]
+    const plan = scheduler.plan(4) as Plan
+    expect(show(plan)).toEqual(['b:20+1!'])
+    settle(scheduler, plan)
+    expect(a.blocks).toEqual(blocks)
+    a.paused = false
+    expect(show(scheduler.plan(1))).toEqual(['a:20+1!', 'b:24+1!'])
+  })
+
+  it('is no work, neither running nor waiting', () => {
+    const { scheduler, a, b } = pausing()
+    const waiting = makeSequence(range(5), { id: 'c' })
+    scheduler.add(waiting)
+    for (const sequence of [a, b, waiting]) sequence.paused = true
+    expect(scheduler.hasWork).toBe(false)
+    expect(scheduler.plan(4)).toBe(undefined)
+    waiting.paused = false
+    expect(scheduler.hasWork).toBe(true)
+    expect(show(scheduler.plan(4))).toEqual(['c:0+5!'])
+  })
+
+  it('is the first to be put back when blocks run out, however old, and comes back when it goes on', () => {
+    const { scheduler, a, b, kv } = pausing({ blocks: 4 })
+    a.paused = true
+    while (b.tokens.length < 33) settle(scheduler, scheduler.plan(1) as Plan)
+    expect(kv.freeCount).toBe(0)
+    expect(show(scheduler.plan(1))).toEqual(['b:32+1!'])
+    expect([a.state, a.computed, a.blocks.length, a.tokens.length]).toEqual(['waiting', 0, 0, 21])
+    expect(show(scheduler.plan(1))).toEqual(['b:32+1!'])
+    scheduler.finish(b)
+    expect(scheduler.plan(1)).toBe(undefined)
+    a.paused = false
+    // Its first block may still be there; the rest is computed again.
+    expect(show(scheduler.plan(1))).toEqual(['a:16+5!'])
+  })
+
+  it('gives its blocks and its place to those who wait', () => {
+    for (const limits of [{ blocks: 4 }, { maxSequences: 2 }]) {
+      const { scheduler, a, b } = pausing(limits)
+      a.paused = true
+      b.paused = true
+      scheduler.add(makeSequence(range(20, 70), { id: 'c' }))
+      expect(scheduler.freePlaces).toBe(limits.maxSequences ?? 4)
+      expect(show(scheduler.plan(1))).toEqual(['c:0+20!'])
+      // The newest one goes first, and no more than needed.
+      expect([a.state, b.state]).toEqual(['running', 'waiting'])
+    }
+  })
+
+  it('gives up its media rows when another needs them', () => {
+    const { scheduler } = setUp({ maxTokens: 16, media: 12 })
+    const a = makeSequence(range(40), { id: 'a', media: [makeMedia('cat', 10, 12)] })
+    scheduler.add(a)
+    settle(scheduler, scheduler.plan(1) as Plan)
+    a.paused = true
+    scheduler.add(makeSequence(range(12, 40), { id: 'b', media: [makeMedia('dog', 0, 8)] }))
+    const plan = scheduler.plan(1) as Plan
+    expect(show(plan)).toEqual(['b:0+12!'])
+    expect(plan.encode.map((job) => job.key)).toEqual(['dog'])
+    expect(a.state).toBe('waiting')
+  })
+
+  it('can be ended', () => {
+    const { scheduler, a, b, kv } = pausing()
+    a.paused = true
+    scheduler.finish(a)
+    scheduler.finish(b)
+    expect(scheduler.hasWork).toBe(false)
+    expect(kv.usedCount).toBe(0)
+  })
+})
+
+describe('a sequence with a grammar', () => {
+  it('takes one step at a time, together with all others of its step', () => {
+    const { scheduler } = setUp()
+    const plain = makeSequence(range(10), { id: 'a' })
+    const strict = makeSequence(range(10, 20), { id: 'b' })
+    strict.grammar = fakeGrammar([])
+    scheduler.add(plain)
+    scheduler.add(strict)
+    settle(scheduler, scheduler.plan(8) as Plan)
+    const together = scheduler.plan(8) as Plan
+    expect([show(together), together.steps]).toEqual([['a:10+1!', 'b:10+1!'], 1])
+    expect(scheduler.extend(together, 1, 8)).toBe(undefined)
+    settle(scheduler, together)
+    scheduler.finish(strict)
+    const alone = scheduler.plan(8) as Plan
+    expect([show(alone), alone.steps]).toEqual([['a:11+1!'], 8])
+    expect(scheduler.extend(alone, 4, 4)?.steps).toBe(4)
+  })
+})
+
 describe('Scheduler.extend', () => {
   function decoding(limits: Parameters<typeof setUp>[0] = {}) {
     const parts = setUp(limits)
@@ -211,8 +317,24 @@ describe('Scheduler.extend', () => {
     const joined = decoding()
     joined.scheduler.add(makeSequence(range(5)))
     expect(joined.scheduler.extend(joined.plan, 4, 4)).toBe(undefined)
+    const paused = decoding()
+    paused.sequence.paused = true
+    expect(paused.scheduler.extend(paused.plan, 4, 4)).toBe(undefined)
     const full = decoding({ blocks: 1 })
     expect(full.scheduler.extend(full.plan, 4, 4)).toBe(undefined)
+  })
+
+  it('goes on beside one that is paused, unless that has the place of one that waits', () => {
+    const { scheduler, sequence } = decoding({ maxSequences: 2 })
+    const other = makeSequence(range(5, 50), { id: 'b' })
+    scheduler.add(other)
+    settle(scheduler, scheduler.plan(1) as Plan)
+    other.paused = true
+    const plan = scheduler.plan(4) as Plan
+    expect(show(plan)).toEqual([`a:${sequence.computed}+1!`])
+    expect(scheduler.extend(plan, 4, 4)?.steps).toBe(4)
+    scheduler.add(makeSequence(range(5), { id: 'c' }))
+    expect(scheduler.extend(plan, 4, 4)).toBe(undefined)
   })
 
   it('goes on when those waiting could not join anyway', () => {

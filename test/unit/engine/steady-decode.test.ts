@@ -7,6 +7,7 @@ import { Scheduler } from '../../../src/engine/scheduler.ts'
 import { type Gpu, openGpu } from '../../../src/gpu/device.ts'
 import type { SamplingParams } from '../../../src/protocol/sampling.ts'
 import { dawn } from '../../support/dawn.ts'
+import { fakeGrammar } from './fake-grammar.ts'
 import { makeSequence, range, sampling } from './make-sequence.ts'
 
 const VOCABULARY = 100
@@ -80,4 +81,28 @@ describe('steady decode', () => {
       gpu.destroy()
     })
   }
+
+  it('makes nothing new either while rows follow a grammar, and writes their masks beside', async () => {
+    const gpu = await openGpu({ gpu: dawn('null') })
+    const { scheduler, runner } = await setUp(gpu)
+    for (let i = 0; i < 3; i++) {
+      const sequence = makeSequence(range(20, i), { maxTokens: 400 })
+      if (i > 0) sequence.grammar = fakeGrammar([[5, 6]])
+      scheduler.add(sequence)
+    }
+    let before = { ...gpu.counters }
+    for (let submit = 0; submit < SUBMITS; submit++) {
+      const plan = scheduler.plan(STEPS) as Plan
+      expect(plan.steps).toBe(1)
+      await settle(scheduler, plan, await runner.start(plan))
+      if (submit === 2) before = { ...gpu.counters }
+    }
+    const { counters } = gpu
+    // Two each: what masks are for, and what they are used in.
+    expect(counters.submits - before.submits).toBe(2 * (SUBMITS - 3))
+    expect(counters.bindGroups - before.bindGroups).toBe(0)
+    expect(counters.buffers - before.buffers).toBe(0)
+    expect(counters.queueWrites - before.queueWrites).toBeLessThanOrEqual(4 * (SUBMITS - 3))
+    gpu.destroy()
+  })
 })

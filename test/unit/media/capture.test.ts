@@ -36,4 +36,10 @@ describe('captureMedia without a DOM', () => {
   it('ends with AbortError when aborted before', async () => {
     await expect(captureMedia({ image: 'data:,' }, {}, AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' })
   })
+
+  it('takes addresses of clips for frames of one clip, unless the list is one of clips', async () => {
+    const video = ['https://a.example/1', 'https://a.example/2']
+    expect((await captureMedia({ video })).media.video?.map(({ kind }) => kind)).toEqual(['frames'])
+    expect((await captureMedia({ video }, {}, undefined, true)).media.video?.map(({ kind }) => kind)).toEqual(['url', 'url'])
+  })
 })

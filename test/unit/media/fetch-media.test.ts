@@ -103,6 +103,49 @@ describe('fetchMedia', () => {
   })
 })
 
+describe('fetchMedia with allowed hosts', () => {
+  it('fetches from those alone, whatever their case, and follows no redirect', async () => {
+    const hosts = ['127.0.0.1']
+    expect(text(await fetchMedia(`${base}/ok`.replace('http', 'HTTP'), { hosts }))).toBe('picture')
+    expect(await failure(fetchMedia(`${base}/moved`, { hosts }))).toMatch(/^MediaError: .*redirects, which is not followed/)
+  })
+
+  it.each([
+    'http://localhost/x.png',
+    'http://127.0.0.1.example.org/',
+    'http://127.0.0.1@example.org/',
+    'http://example.org/127.0.0.1',
+    'http://',
+  ])('refuses %s before asking anyone', async (url) => {
+    expect(await failure(fetchMedia(url, { hosts: ['127.0.0.1'] }))).toMatch(
+      /^InvalidRequestError: .*is not among allowed_media_domains \(127\.0\.0\.1\)/,
+    )
+  })
+
+  it('leaves data alone', async () => {
+    expect(text(await fetchMedia('data:,a', { hosts: [] }))).toBe('a')
+  })
+})
+
+describe('what fetchMedia calls its failures', () => {
+  const rows: [what: string, fetched: () => Promise<unknown>, code: string][] = [
+    ['a status', () => fetchMedia(`${base}/missing`), 'media_fetch_failed'],
+    ['no connection', () => fetchMedia('http://127.0.0.1:1/x.png'), 'media_fetch_failed'],
+    ['a revoked object URL', () => fetchMedia('blob:nodedata:0'), 'media_fetch_failed'],
+    ['too large a body', () => fetchMedia(`${base}/endless`, { maxBytes: 500 }), 'media_too_large'],
+    ['too large data', () => fetchMedia(`data:;base64,${'A'.repeat(1000)}`, { maxBytes: 500 }), 'media_too_large'],
+    ['a drip', () => fetchMedia(`${base}/endless`, { timeout: 50 }), 'media_timeout'],
+    ['a path', () => fetchMedia('file:///etc/passwd'), 'unsupported_url_scheme'],
+    ['another scheme', () => fetchMedia('ftp://host/x.png'), 'unsupported_url_scheme'],
+  ]
+  for (const [what, fetched, code] of rows) {
+    it(what, async () => {
+      const error = await fetched().catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ name: 'MediaError', code })
+    })
+  }
+})
+
 describe('shortUrl', () => {
   it('keeps data and long addresses out of messages', () => {
     expect(shortUrl(`data:image/png;base64,${'A'.repeat(5000)}`)).toBe('data:image/png;base64,… (5022 characters)')
