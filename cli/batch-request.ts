@@ -1,24 +1,16 @@
-import type { ChatCallOptions, ChatMessage, SamplingParams } from '../src/index.ts'
-import { invalidRequest } from './local-path.ts'
+import { invalidRequest } from './named-errors.ts'
 
-/** A line of a batch file, as far as it could be read. */
+/** A line of a batch file: a request for the router. */
 export interface BatchLine {
-  custom_id: string | null
-  body: Readonly<Record<string, unknown>>
+  custom_id: string
+  url: string
+  body: Record<string, unknown>
 }
 
-/** A chat request as the library takes it. */
-export interface ChatRequest {
-  messages: ChatMessage[]
-  sampling: SamplingParams
-  options: Omit<ChatCallOptions, 'signal'>
-  /** Alternatives to report per token; undefined is no log-probabilities. */
-  topLogprobs: number | undefined
-}
+/** Routes that a line may name. */
+const routes = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings']
 
-const URL_PATH = '/v1/chat/completions'
-
-/** Reads a line: JSON with custom_id, method POST, url and body. Errors: InvalidRequestError. */
+/** Reads a line: JSON with custom_id, method POST, url and body. What is in the body is the router's to judge. Errors: InvalidRequestError. */
 export function readBatchLine(text: string): BatchLine {
   let line: unknown
   try {
@@ -27,12 +19,13 @@ export function readBatchLine(text: string): BatchLine {
     throw invalidRequest(`The line is not JSON: ${(error as Error).message}.`)
   }
   if (!isObject(line)) throw invalidRequest('The line is not a JSON object.')
-  const { method = 'POST', url, body } = line
-  if (typeof line['custom_id'] !== 'string') throw invalidRequest(`custom_id is ${show(line['custom_id'])}; it must be a string.`)
-  if (method !== 'POST') throw invalidRequest(`method is ${show(method)}; it must be POST.`)
-  if (url !== URL_PATH) throw invalidRequest(`url is ${show(url)}; only ${URL_PATH} can be batched.`)
-  if (!isObject(body)) throw invalidRequest(`body is ${show(body)}; it must be the object of a chat request.`)
-  return { custom_id: line['custom_id'], body }
+  const { custom_id, method = 'POST', url, body } = line
+  if (typeof custom_id !== 'string') throw wrong('custom_id', custom_id, 'it must be a string')
+  if (method !== 'POST') throw wrong('method', method, 'it must be POST')
+  if (typeof url !== 'string' || !routes.includes(url)) throw wrong('url', url, `it must be one of ${routes.join(', ')}`)
+  if (!isObject(body)) throw wrong('body', body, 'it must be the object of a request')
+  if (body['stream']) throw wrong('stream', body['stream'], 'a batch has nobody to stream to; leave it out')
+  return { custom_id, url, body }
 }
 
 /** custom_id of a line that may be wrong in every other way. */
@@ -45,67 +38,9 @@ export function customIdOf(text: string): string | null {
   }
 }
 
-/** Fields handed to the engine as they are, which checks them. */
-const sameName = [
-  'n',
-  'temperature',
-  'top_p',
-  'top_k',
-  'min_p',
-  'seed',
-  'stop',
-  'stop_token_ids',
-  'ignore_eos',
-  'min_tokens',
-  'prompt_logprobs',
-  'presence_penalty',
-  'frequency_penalty',
-  'repetition_penalty',
-  'logit_bias',
-  'skip_special_tokens',
-  'include_stop_str_in_output',
-] as const // prettier-ignore
-
-const optionNames = [
-  'chat_template',
-  'chat_template_kwargs',
-  'add_generation_prompt',
-  'continue_final_message',
-  'tools',
-  'mm_processor_kwargs',
-  'cache_salt',
-  'priority',
-] as const
-
-/** Reads the body of a chat request. Fields that would change the answer and are not supported are errors; others are passed over. */
-export function readChatBody(body: Readonly<Record<string, unknown>>): ChatRequest {
-  if (!Array.isArray(body['messages'])) throw invalidRequest(`messages is ${show(body['messages'])}; it must be a list of messages.`)
-  if (body['stream']) throw invalidRequest('stream is true; a batch has nobody to stream to. Leave it out.')
-  const format = isObject(body['response_format']) ? body['response_format']['type'] : undefined
-  if (format !== undefined && format !== 'text') throw invalidRequest(`response_format.type is ${show(format)}; only text is supported.`)
-  const choice = body['tool_choice']
-  if (choice != null && choice !== 'none' && choice !== 'auto')
-    throw invalidRequest(`tool_choice is ${show(choice)}; only none and auto are supported.`)
-  const wanted = body['logprobs'] === true
-  const top = body['top_logprobs']
-  if (top != null && !wanted) throw invalidRequest('top_logprobs is given, but logprobs is not true.')
-  if (top != null && !Number.isInteger(top)) throw invalidRequest(`top_logprobs is ${show(top)}; it must be a whole number.`)
-  const topLogprobs = wanted ? Number(top ?? 0) : undefined
-  const sampling = { ...pick(body, sameName), max_tokens: body['max_completion_tokens'] ?? body['max_tokens'], logprobs: topLogprobs }
-  return {
-    messages: body['messages'] as ChatMessage[],
-    sampling: withoutNulls(sampling) as SamplingParams,
-    options: withoutNulls(pick(body, optionNames)),
-    topLogprobs,
-  }
+const wrong = (param: string, value: unknown, rule: string): Error => {
+  const shown = (JSON.stringify(value) ?? 'missing').slice(0, 80)
+  return invalidRequest(`${param} is ${shown}; ${rule}.`, { param })
 }
 
-const pick = (from: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, unknown> =>
-  Object.fromEntries(names.map((name) => [name, from[name]]))
-
-const withoutNulls = (from: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(from).filter(([, value]) => value != null))
-
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const show = (value: unknown): string => (JSON.stringify(value) ?? 'missing').slice(0, 80)

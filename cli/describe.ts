@@ -2,8 +2,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ChatMessage, ChatPart, SamplingParams } from '../src/index.ts'
 import { type EngineFlagValues, engineFlags, engineHelp, engineOptions } from './engine-flags.ts'
-import { fetchMedia } from './fetch-media.ts'
-import { mediaFailure } from './local-path.ts'
+import { fetchMedia, unsupportedScheme } from './fetch-media.ts'
 import { type StreamedAnswer, streamInPage } from './page/page-engine.ts'
 import { EMBEDDED_MODEL, openSession, type Session } from './session.ts'
 import { announce, clearBar, grey, loadingBar, log, red } from './terminal.ts'
@@ -170,6 +169,6 @@ function checkExists(image: string): void {
 async function pageUrl(image: string, session: Session): Promise<string> {
   if (/^data:/i.test(image)) return image
   if (!isUrl(image)) return session.server.publish(resolve(image))
-  if (!URL.canParse(image)) throw mediaFailure(`'${short(image)}' is no valid URL.`)
+  if (!URL.canParse(image)) throw unsupportedScheme(image)
   return session.server.publish(await fetchMedia(image, { publicOnly: false }))
 }

@@ -11,6 +11,7 @@ export const engineFlags = {
   'max-model-len': { type: 'string' },
   'max-num-seqs': { type: 'string' },
   'max-num-batched-tokens': { type: 'string' },
+  'max-waiting-requests': { type: 'string' },
   'limit-mm-per-prompt': { type: 'string', multiple: true },
   'mm-processor-kwargs': { type: 'string' },
   'chat-template': { type: 'string' },
@@ -44,6 +45,7 @@ export const engineHelp = `Model
       --max-model-len N          longest sequence, prompt and answer together, in tokens
       --max-num-seqs N           requests advanced together
       --max-num-batched-tokens N tokens per step
+      --max-waiting-requests N   requests that may wait for those; further ones are refused
       --limit-mm-per-prompt K=N  items per request, e.g. image=2; may be repeated
       --mm-processor-kwargs JSON options of the model's processor, e.g. '{"max_pixels": 200704}'
       --chat-template FILE       Jinja template in place of the model's own
@@ -68,6 +70,7 @@ export function engineOptions(flags: EngineFlagValues): Omit<EngineOptions, 'mod
     max_model_len: wholeNumber('max-model-len', flags['max-model-len'], 1),
     max_num_seqs: wholeNumber('max-num-seqs', flags['max-num-seqs'], 1),
     max_num_batched_tokens: wholeNumber('max-num-batched-tokens', flags['max-num-batched-tokens'], 1),
+    max_waiting_requests: wholeNumber('max-waiting-requests', flags['max-waiting-requests'], 1),
     limit_mm_per_prompt: mediaLimits(flags['limit-mm-per-prompt']),
     mm_processor_kwargs: jsonObject('mm-processor-kwargs', flags['mm-processor-kwargs']),
     chat_template: chatTemplate(flags['chat-template']),

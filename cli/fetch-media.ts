@@ -2,20 +2,24 @@ import { lookup } from 'node:dns'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
-import { invalidRequest, mediaFailure } from './local-path.ts'
+import type { Modality } from '../src/protocol/media.ts'
+import { invalidRequest, mediaFailure } from './named-errors.ts'
 
-/** Whose pictures may be fetched. */
+/** Whose media may be fetched, how long that may take and how much it may be. */
 export interface FetchPolicy {
   /** Only these hosts, by exact name; undefined is all. A host named here may have a private address. */
   domains?: readonly string[] | undefined
   /** Refuses private, loopback and link-local addresses: for addresses that the user did not type. */
   publicOnly: boolean
+  /** Seconds from the start to the last byte. Default: image 5, audio 10, video 30, as vLLM. */
+  timeouts?: Partial<Record<Modality, number>> | undefined
+  /** Bytes of one file at most. Default: image and audio 25 MB, video 200 MB. */
+  maxBytes?: Partial<Record<Modality, number>> | undefined
 }
 
-const MAX_BYTES = 25e6
+const TIMEOUTS: Readonly<Record<Modality, number>> = { image: 5, audio: 10, video: 30 }
+const MAX_BYTES: Readonly<Record<Modality, number>> = { image: 25e6, audio: 25e6, video: 200e6 }
 const MAX_REDIRECTS = 5
-/** For the whole of one picture, in milliseconds, as vLLM. */
-const TIMEOUT = 5000
 
 const privateRanges = new BlockList()
 for (const [net, bits] of [
@@ -49,38 +53,56 @@ export function isPrivateAddress(address: string): boolean {
   return isIP(address) === 6 ? privateRanges.check(address, 'ipv6') : privateRanges.check(address, 'ipv4')
 }
 
+/** What is to be fetched and for whom. */
+export interface FetchOptions {
+  /** Default image. */
+  modality?: Modality
+  signal?: AbortSignal | undefined
+}
+
 /**
- * The bytes behind an http(s) URL: at most 25 MB, within 5 s, over at most 5 redirects, each checked like the first. Errors:
- * InvalidRequestError for what the policy refuses, MediaError for what the host or the network does not give.
+ * The bytes behind an http(s) URL, counted while they come and within a time that holds for all of it, over at most 5 redirects, each
+ * checked like the first. Errors: InvalidRequestError for what the policy refuses, MediaError with a code for what the host or the network
+ * does not give; the signal's reason.
  */
-export async function fetchMedia(url: string, policy: FetchPolicy): Promise<Uint8Array> {
-  const signal = AbortSignal.timeout(TIMEOUT)
+export async function fetchMedia(url: string, policy: FetchPolicy, options: FetchOptions = {}): Promise<Uint8Array> {
+  const { modality = 'image', signal } = options
+  const seconds = policy.timeouts?.[modality] ?? TIMEOUTS[modality]
+  const maxBytes = policy.maxBytes?.[modality] ?? MAX_BYTES[modality]
+  const late = AbortSignal.timeout(seconds * 1000)
+  const ended = signal ? AbortSignal.any([signal, late]) : late
+  const shown = shortUrl(url)
   let next = new URL(url)
   try {
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const response = await open(next, policy, signal)
+      const response = await open(next, policy, ended)
       const { statusCode: status = 0, headers } = response
-      if (status >= 300 && status < 400 && headers.location) {
+      if (status >= 300 && status < 400 && headers.location && URL.canParse(headers.location, next)) {
         response.destroy()
         next = new URL(headers.location, next)
         continue
       }
       if (status !== 200) {
         response.destroy()
-        throw mediaFailure(`${url} answered ${status}; expected a picture.`)
+        throw mediaFailure(`${shown} answered ${status}; expected ${modality === 'image' ? 'a picture' : modality}.`, 'media_fetch_failed')
       }
-      return await readCapped(response, url)
+      return await readCapped(response, shown, maxBytes)
     }
   } catch (error) {
-    if (signal.aborted) throw mediaFailure(`${url} took longer than ${TIMEOUT / 1000} s.`)
+    if (signal?.aborted) throw signal.reason
+    if (late.aborted) throw mediaFailure(`${shown} took longer than ${seconds} s.`, 'media_timeout')
     if (['MediaError', 'InvalidRequestError'].includes((error as Error).name)) throw error
-    throw mediaFailure(`${url} cannot be fetched: ${(error as Error).message || (error as NodeJS.ErrnoException).code}`)
+    const reason = (error as Error).message || (error as NodeJS.ErrnoException).code
+    throw mediaFailure(`${shown} cannot be fetched: ${reason}`, 'media_fetch_failed')
   }
-  throw mediaFailure(`${url} redirects more than ${MAX_REDIRECTS} times.`)
+  throw mediaFailure(`${shown} redirects more than ${MAX_REDIRECTS} times.`, 'media_fetch_failed')
 }
 
+/** An address as messages show it. */
+export const shortUrl = (url: string): string => (url.length > 100 ? `${url.slice(0, 97)}…` : url)
+
 function open(url: URL, policy: FetchPolicy, signal: AbortSignal): Promise<IncomingMessage> {
-  if (!/^https?:$/.test(url.protocol)) throw invalidRequest(`${url.protocol} is no address of a picture; use http:, https: or data:.`)
+  if (!/^https?:$/.test(url.protocol)) throw unsupportedScheme(url.href)
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const named = policy.domains?.includes(host) ?? false
   if (policy.domains && !named) throw invalidRequest(`${host} is not among --allowed-media-domains ${policy.domains.join(', ')}.`)
@@ -89,10 +111,16 @@ function open(url: URL, policy: FetchPolicy, signal: AbortSignal): Promise<Incom
   if (guarded && isIP(host) && isPrivateAddress(host)) throw privateError(host)
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
-    const options = { signal, headers: { accept: 'image/*,*/*;q=0.8', 'user-agent': 'ocellus' }, ...(guarded && { lookup: publicLookup }) }
+    const options = { signal, headers: { accept: '*/*', 'user-agent': 'ocellus' }, ...(guarded && { lookup: publicLookup }) }
     send(url, options, resolve).on('error', reject).end()
   })
 }
+
+/** What an address must begin with. */
+export const unsupportedScheme = (url: string): Error =>
+  invalidRequest(`'${shortUrl(url)}' is no address of media; use http:, https:, data: or, with --allowed-local-media-path, file:.`, {
+    code: 'unsupported_url_scheme',
+  })
 
 /** Looks a name up and refuses it if any of its addresses is private; the connection goes to the address that was checked. */
 const publicLookup: LookupFunction = (host, options, callback) => {
@@ -108,9 +136,9 @@ const publicLookup: LookupFunction = (host, options, callback) => {
 const privateError = (host: string): NodeJS.ErrnoException =>
   invalidRequest(`${host} is an address of this machine or its network; allow it with --allowed-media-domains ${host}.`)
 
-async function readCapped(response: IncomingMessage, url: string): Promise<Uint8Array> {
-  const tooLarge = (): Error => mediaFailure(`${url} is larger than ${MAX_BYTES / 1e6} MB.`)
-  if (Number(response.headers['content-length'] ?? 0) > MAX_BYTES) {
+async function readCapped(response: IncomingMessage, shown: string, maxBytes: number): Promise<Uint8Array> {
+  const tooLarge = (): Error => mediaFailure(`${shown} is larger than ${maxBytes / 1e6} MB.`, 'media_too_large')
+  if (Number(response.headers['content-length'] ?? 0) > maxBytes) {
     response.destroy()
     throw tooLarge()
   }
@@ -118,7 +146,7 @@ async function readCapped(response: IncomingMessage, url: string): Promise<Uint8
   let bytes = 0
   for await (const piece of response as AsyncIterable<Uint8Array>) {
     bytes += piece.length
-    if (bytes > MAX_BYTES) throw tooLarge()
+    if (bytes > maxBytes) throw tooLarge()
     pieces.push(piece)
   }
   return Buffer.concat(pieces)

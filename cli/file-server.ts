@@ -8,6 +8,7 @@ import { join, normalize, sep } from 'node:path'
 export interface FileServer {
   /** An empty page; the library is imported into it. */
   readonly page: string
+  readonly port: number
   /** Makes a folder readable and gives its URL, which ends in '/'. */
   mount(folder: string): string
   /** Makes one file, or bytes in memory, readable and gives its URL. */
@@ -25,14 +26,18 @@ const types: Readonly<Record<string, string>> = {
 
 const emptyPage = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>ocellus</title>'
 
-/** Serves mounted folders and published files on a free port of 127.0.0.1, with byte ranges. */
-export async function startFileServer(): Promise<FileServer> {
+/**
+ * Serves mounted folders and published files on a free port of 127.0.0.1, with byte ranges. `origin`: what the page calls that port, for a
+ * browser that was told to find it there.
+ */
+export async function startFileServer(origin?: string): Promise<FileServer> {
   const key = randomBytes(16).toString('hex')
+  const host = origin === undefined ? undefined : new URL(origin).host
   const folders = new Map<string, string>()
   const files = new Map<string, string | Uint8Array>()
   const server = createServer((request, response) => {
     const [, given, place = '', ...rest] = new URL(request.url ?? '/', 'http://localhost').pathname.split('/')
-    if (given !== key || !/^(127\.0\.0\.1|localhost):\d+$/.test(request.headers.host ?? '')) return refuse(response, 403)
+    if (given !== key || !(request.headers.host === host || isOurs(request.headers.host))) return refuse(response, 403)
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405)
     if (place === '') return answer(request, response, { bytes: Buffer.from(emptyPage), type: types['.html'] })
     const file = files.get(place)
@@ -46,10 +51,12 @@ export async function startFileServer(): Promise<FileServer> {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', resolve)
   })
-  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${key}/`
+  const { port } = server.address() as AddressInfo
+  const base = `${origin ?? `http://127.0.0.1:${port}`}/${key}/`
   let count = 0
   return {
     page: base,
+    port,
     mount(folder) {
       const place = `d${count++}`
       folders.set(place, folder)
@@ -69,6 +76,9 @@ export async function startFileServer(): Promise<FileServer> {
     },
   }
 }
+
+/** A name of this machine: a page of another site that has its own name lead here sends that name. */
+const isOurs = (host: string | undefined): boolean => /^(127\.0\.0\.1|localhost):\d+$/.test(host ?? '')
 
 /** A file below a folder. Links are followed: the Hub's own cache is made of them. */
 function inside(folder: string, name: string): string | undefined {

@@ -1,12 +1,7 @@
 import { realpathSync, statSync } from 'node:fs'
 import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
-/** A request's own fault, as the library names it. */
-export const invalidRequest = (message: string): Error => Object.assign(new Error(message), { name: 'InvalidRequestError' })
-
-/** A picture that cannot be had, as the library names it. */
-export const mediaFailure = (message: string): Error => Object.assign(new Error(message), { name: 'MediaError' })
+import { invalidRequest } from './named-errors.ts'
 
 /**
  * The real path of a file that a request names by a file: URL. It must lie strictly below `root`, links followed. Errors:

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { bench } from './bench.ts'
 import { describeImages } from './describe.ts'
 import { runBatch } from './run-batch.ts'
+import { serve } from './serve.ts'
 import type { Session } from './session.ts'
 import { clearBar, log, red } from './terminal.ts'
 import { UsageError } from './usage.ts'
@@ -11,7 +12,8 @@ import { UsageError } from './usage.ts'
 const help = `ocellus: multimodal models in a headless browser, on WebGPU
 
   ocellus describe IMAGE…                     says what pictures show
-  ocellus run-batch -i IN.jsonl -o OUT.jsonl  answers a file of OpenAI chat requests
+  ocellus serve MODEL                         answers OpenAI's HTTP interface
+  ocellus run-batch -i IN.jsonl -o OUT.jsonl  answers a file of OpenAI requests
   ocellus bench                               measures a model on this machine
 
   ocellus COMMAND --help, ocellus --version
@@ -20,7 +22,7 @@ Exit status: 0 done, 1 failed, 2 not understood.`
 
 type Command = (args: readonly string[], onSession: (session: Session) => void) => Promise<number>
 
-const commands: Readonly<Record<string, Command>> = { describe: describeImages, 'run-batch': runBatch, bench }
+const commands: Readonly<Record<string, Command>> = { describe: describeImages, serve, 'run-batch': runBatch, bench }
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
@@ -33,7 +35,8 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (!command) throw new UsageError(`There is no command '${name}'; there are ${Object.keys(commands).join(', ')}.`)
-  return runClosing(command, args)
+  // It has answers to finish when a signal comes.
+  return command === serve ? serve(args) : runClosing(command, args)
 }
 
 /** Whether a signal has asked us to end; what then fails is not worth a word. */

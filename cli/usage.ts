@@ -16,6 +16,24 @@ export function parseFlags<O extends Options>(args: readonly string[], options: 
   }
 }
 
+/** `--name a b` as `--name a --name b` for the flags that take a list, as Python's argparse reads them. */
+export function spreadLists(args: readonly string[], names: readonly string[]): string[] {
+  let list: string | undefined
+  let first = false
+  return args.flatMap((arg) => {
+    if (arg.startsWith('-')) {
+      list = names.includes(arg.replace(/^--/, '')) ? arg : undefined
+      first = true
+      return [arg]
+    }
+    if (list === undefined || first) {
+      first = false
+      return [arg]
+    }
+    return [list, arg]
+  })
+}
+
 function readable(error: unknown, known: readonly string[]): string {
   const message = error instanceof Error ? error.message : String(error)
   const unknown = /^Unknown option '(--?[^']+)'/.exec(message)?.[1]

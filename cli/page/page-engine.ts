@@ -1,9 +1,16 @@
 // These functions run in the page: each is sent there as text, so it may use nothing from outside its own braces but types.
-import type { ChatCallOptions, ChatMessage, LLM, ModelInfo, RequestOutput, SamplingParams, Usage } from '../../src/index.ts'
+import type { ChatCallOptions, ChatMessage, LLM, ModelInfo, SamplingParams, Usage } from '../../src/index.ts'
 
 /** What the page keeps between calls, and the ways back into Node that the session opens. */
 export interface PageGlobals {
   ocellus?: LLM
+  /** Requests under way, by their number in Node. */
+  ocellusAborts?: Map<number, AbortController>
+  /** The engine has ended by itself. */
+  ocellusGone(message: string): Promise<void>
+  ocellusHead(id: number, status: number, headers: Record<string, string>): Promise<void>
+  /** Resolves once Node's client has taken it. */
+  ocellusPiece(id: number, text: string): Promise<void>
   ocellusProgress(event: { status: string; file?: string; loaded?: number; total?: number }): Promise<void>
   ocellusText(id: number, text: string): Promise<void>
 }
@@ -42,6 +49,7 @@ export async function loadInPage({
   try {
     const { LLM } = (await import(/* @vite-ignore */ library)) as typeof import('../../src/index.ts')
     let last = 0
+    page.ocellusAborts = new Map()
     page.ocellus = await LLM.create({
       ...options,
       onProgress: (event) => {
@@ -50,18 +58,9 @@ export async function loadInPage({
         void page.ocellusProgress(event)
       },
     })
+    const { gone } = page.ocellus.served
+    gone.addEventListener('abort', () => void page.ocellusGone((gone.reason as Error).message))
     return { value: page.ocellus.info }
-  } catch (error) {
-    const { name, message } = error as Error
-    return { error: { name, message } }
-  }
-}
-
-/** Runs one conversation to its end. */
-export async function chatInPage({ messages, sampling, options }: PageRequest): Promise<Outcome<RequestOutput>> {
-  try {
-    const [output] = await (globalThis as unknown as Required<PageGlobals>).ocellus.chat(messages, sampling, options)
-    return { value: output as RequestOutput }
   } catch (error) {
     const { name, message } = error as Error
     return { error: { name, message } }

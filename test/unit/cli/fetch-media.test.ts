@@ -83,10 +83,34 @@ describe('fetchMedia', () => {
     expect(await failure(silent, open)).toMatch(/^MediaError: .* larger than 25 MB/)
   })
 
+  it('holds each kind of media to its own time and size', async () => {
+    const drip = await serve((_, response) => {
+      const timer = setInterval(() => response.write('x'), 20)
+      response.on('close', () => clearInterval(timer))
+    })
+    const tight: FetchPolicy = { publicOnly: false, timeouts: { audio: 0.2 }, maxBytes: { image: 10 } }
+    const code = (modality: 'image' | 'audio'): Promise<string> =>
+      fetchMedia(drip, tight, { modality }).then(
+        () => 'nothing',
+        (error) => error.code,
+      )
+    expect(await code('audio')).toBe('media_timeout')
+    expect(await code('image')).toBe('media_too_large')
+  })
+
+  it('ends with its caller, for the caller’s reason', async () => {
+    const silent = await serve(() => {})
+    const controller = new AbortController()
+    const fetched = fetchMedia(silent, open, { signal: controller.signal })
+    const reason = new Error('client gone')
+    controller.abort(reason)
+    expect(await fetched.catch((error) => error)).toBe(reason)
+  })
+
   it('gives up on redirects in a circle and on hosts that are not there', async () => {
     const circle = await serve((_, response) => response.writeHead(302, { location: '/' }).end())
     expect(await failure(circle, open)).toMatch(/^MediaError: .* redirects more than 5 times/)
     expect(await failure('http://127.0.0.1:9/', open)).toMatch(/^MediaError: .* cannot be fetched/)
-    expect(await failure('ftp://host/x.png', open)).toMatch(/^InvalidRequestError: ftp:/)
+    expect(await failure('ftp://host/x.png', open)).toMatch(/^InvalidRequestError: 'ftp:\/\/host\/x\.png' is no address of media/)
   })
 })

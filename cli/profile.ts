@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir, hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** A folder for Chromium's own caches and files, ours alone until it is released. */
+export interface Profile {
+  readonly folder: string
+  release(): void
+}
+
+/** Where caches belong on this system; OCELLUS_CACHE names another place. */
+function cacheFolder(): string {
+  const named = process.env['OCELLUS_CACHE']
+  if (named) return named
+  if (process.platform === 'darwin') return join(homedir(), 'Library/Caches/ocellus')
+  if (process.platform === 'win32') return join(process.env['LOCALAPPDATA'] ?? join(homedir(), 'AppData/Local'), 'ocellus/Cache')
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ocellus')
+}
+
+const MOST_PROFILES = 64
+
+/**
+ * Takes the first profile of this Chromium that no running process holds, so that what it caches (weights, compiled shaders) lasts from run
+ * to run. Where no folder can be written, the profile lasts as long as the process.
+ */
+export function takeProfile(executable: string): Profile {
+  // A profile that a newer Chromium has used may be refused by an older one.
+  const name = `chromium-${createHash('sha256').update(executable).digest('hex').slice(0, 8)}`
+  const root = join(cacheFolder(), name)
+  try {
+    mkdirSync(root, { recursive: true })
+    for (let i = 0; i < MOST_PROFILES; i++) {
+      const folder = join(root, String(i))
+      const lock = `${folder}.lock`
+      if (!takeLock(lock)) continue
+      if (isOpenElsewhere(folder)) {
+        rmSync(lock, { force: true })
+        continue
+      }
+      mkdirSync(folder, { recursive: true })
+      return { folder, release: () => rmSync(lock, { force: true }) }
+    }
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'ocellus-profile-'))
+  return { folder, release: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }) }
+}
+
+/** Writes our name into a file that was not there, or whose writer is gone. */
+function takeLock(path: string): boolean {
+  const ours = `${hostname()} ${process.pid} ${Date.now()}`
+  if (writeNew(path, ours)) return true
+  const theirs = read(path)
+  if (theirs === undefined) return writeNew(path, ours)
+  const [host = '', pid = ''] = theirs.split(' ')
+  if (isAlive(host, Number(pid))) return false
+  // Of several who find it left behind one moves it away; another may already have moved it and written its own, which goes back.
+  const aside = `${path}.${process.pid}`
+  try {
+    renameSync(path, aside)
+  } catch {
+    return writeNew(path, ours)
+  }
+  const moved = read(aside)
+  rmSync(aside, { force: true })
+  if (moved !== undefined && moved !== theirs) {
+    writeNew(path, moved)
+    return false
+  }
+  return writeNew(path, ours)
+}
+
+function writeNew(path: string, text: string): boolean {
+  try {
+    writeFileSync(path, text, { flag: 'wx' })
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/** Of another machine nothing is known, so it counts as alive. */
+function isAlive(host: string, pid: number): boolean {
+  if (host !== hostname()) return true
+  if (!Number.isInteger(pid) || pid <= 0) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/**
+ * Whether a Chromium of an ended process still has the profile open. Its mark, a link to 'host-pid', is taken away when it comes from a
+ * machine of another name (a container that was made anew), because Chromium would then refuse the profile for ever.
+ */
+function isOpenElsewhere(folder: string): boolean {
+  const mark = join(folder, 'SingletonLock')
+  let target: string
+  try {
+    target = readlinkSync(mark)
+  } catch {
+    return false
+  }
+  const dash = target.lastIndexOf('-')
+  const host = target.slice(0, dash)
+  if (host === hostname()) return isAlive(host, Number(target.slice(dash + 1)))
+  for (const name of ['SingletonLock', 'SingletonCookie', 'SingletonSocket']) rmSync(join(folder, name), { force: true })
+  return false
+}
