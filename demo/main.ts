@@ -1,6 +1,7 @@
 import type { LLM } from '../src/index.ts'
 import { Conversation, type Figures } from './conversation.ts'
 import { byId } from './dom.ts'
+import { EndpointLine } from './endpoint.ts'
 import { ModelPanel } from './model-panel.ts'
 import { showExamples, Tray } from './pictures.ts'
 
@@ -17,9 +18,11 @@ let busy = false
 
 const conversation = new Conversation()
 const tray = new Tray(update)
+const endpoint = new EndpointLine()
 const panel = new ModelPanel((llm) => {
   model = llm
   conversation.stop()
+  void endpoint.offer(llm)
   update()
 })
 

@@ -119,7 +119,7 @@ describe('ocellus, misunderstood', () => {
   it('explains itself', async () => {
     const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
     expect(await runCli('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' })
-    for (const command of ['describe', 'run-batch', 'bench']) {
+    for (const command of ['describe', 'serve', 'run-batch', 'bench']) {
       const { status, stdout } = await runCli(command, '--help')
       expect([status, stdout.startsWith(`ocellus ${command}`)]).toEqual([0, true])
     }

@@ -60,6 +60,23 @@ describe('the demo page', () => {
     expect(await page.locator('.answer').nth(1).textContent()).toMatch(/blue/i)
   })
 
+  it('offers the model as an OpenAI endpoint, with code that runs as it stands', async () => {
+    await page.waitForSelector('#endpoint:not([hidden])')
+    expect(await page.textContent('#endpoint-address')).toBe(new URL('v1', page.url()).href)
+    await page.click('#endpoint > summary')
+    const code = await page.textContent('#endpoint-snippet')
+    const said = await page.evaluate(async (code) => {
+      const lines: unknown[] = []
+      const log = console.log
+      console.log = (line: unknown) => lines.push(line)
+      await new Function(`return (async () => {${code}})()`)()
+      console.log = log
+      return lines
+    }, code)
+    expect(typeof said[0]).toBe('string')
+    expect(said[0]).not.toBe('')
+  })
+
   it('stops an answer, keeps what was written, and asks again', async () => {
     // A model of random weights does not come to an end by itself.
     await visit(`/@fs${randomModel}/`)

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 const root = resolve(import.meta.dirname, '../..')
 
 /** The built package, which these tests run against; `npm run test:e2e` builds it. */
-export const dist = join(root, 'dist')
+export const dist = process.env['OCELLUS_TEST_DIST'] ?? join(root, 'dist')
 export const cli = join(dist, 'cli.js')
 export const pictures = join(root, 'demo/pictures')
 /** A model of random weights, small enough for any machine, with answers known from PyTorch. */

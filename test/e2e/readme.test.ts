@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openLibraryPage } from './page.ts'
+import { startEndpointSite, visit } from './endpoint-site.ts'
+import { startBrowser } from './page.ts'
 import { runCli } from './run-cli.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -11,20 +12,29 @@ const blocks = (language: string): string[] =>
 
 describe('the README', () => {
   it('has examples that run as they stand, but for the model', async () => {
-    const { page, library, model, complaints, close } = await openLibraryPage()
+    const site = await startEndpointSite()
+    const browser = await startBrowser()
     try {
+      const page = await browser.newPage()
+      const complaints: string[] = []
+      page.on('pageerror', (error) => complaints.push(error.message))
+      await visit(page, site)
       await page.evaluate(() => document.body.append(Object.assign(document.createElement('canvas'), { width: 64, height: 48 })))
       const examples = blocks('js')
-      expect(examples.length).toBeGreaterThan(2)
+      expect(examples.length).toBeGreaterThan(5)
       for (const [i, example] of examples.entries()) {
-        const code = example.replace("from 'ocellus'", `from '${library}index.js'`).replaceAll('Qwen/Qwen2-VL-2B-Instruct', model)
-        const content = `${code.replace('max_model_len: 2048', 'max_model_len: 256')}\nglobalThis.finished = ${i}`
+        const local = example.replace("from 'ocellus'", "from '/dist/index.js'").replace("from 'openai'", "from '/openai.js'")
+        const code = local
+          .replaceAll('Qwen/Qwen2-VL-2B-Instruct', `${site.origin}/model/`)
+          .replace('max_model_len: 2048', 'max_model_len: 256')
+        const content = `${code}\nglobalThis.finished = ${i}`
         await page.addScriptTag({ type: 'module', content })
         await page.waitForFunction((i) => (globalThis as { finished?: number }).finished === i, i, { timeout: 60_000 }).catch(() => {})
         expect([i, await page.evaluate(() => (globalThis as { finished?: number }).finished), complaints]).toEqual([i, i, []])
       }
     } finally {
-      await close()
+      await browser.close()
+      await site.close()
     }
   })
 

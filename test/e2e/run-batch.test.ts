@@ -24,7 +24,8 @@ const common = [
 const shapes = join(goldenImages, 'shapes.png')
 const dataUrl = `data:image/png;base64,${readFileSync(shapes).toString('base64')}`
 
-const line = (custom_id: string, body: object): string => JSON.stringify({ custom_id, method: 'POST', url: '/v1/chat/completions', body })
+const line = (custom_id: string, body: object, url = '/v1/chat/completions'): string =>
+  JSON.stringify({ custom_id, method: 'POST', url, body })
 const ask = (content: unknown, more: object = {}): object => ({
   model: 'random',
   messages: [{ role: 'user', content }],
@@ -52,6 +53,8 @@ const readOutput = (path: string): BatchResult[] =>
     .trimEnd()
     .split('\n')
     .map((each) => JSON.parse(each))
+/** Whole lines of a file that may not be there yet. */
+const linesOf = (path: string): string[] => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [])
 const bodyOf = (result: BatchResult | undefined): Body => result?.response.body as Body
 
 async function runLines(name: string, lines: readonly string[], ...flags: string[]) {
@@ -76,12 +79,15 @@ describe('ocellus run-batch', () => {
       ['three', line('three', ask([image({ url: dataUrl }), image({ url: dataUrl }), image({ url: dataUrl })])), 400, /image/],
       ['outside', line('outside', ask([image({ url: 'file:///etc/passwd' })])), 400, /allowed-local-media-path/],
       ['private', line('private', ask([image({ url: remote })])), 400, /allowed-media-domains 127\.0\.0\.1/],
-      ['video', line('video', ask([{ type: 'video_url', video_url: { url: 'x.mp4' } }])), 400, /frames/],
+      ['video', line('video', ask([{ type: 'video_url', video_url: { url: 'x.mp4' } }])), 400, /is no address of media/],
       ['bare', line('bare', ask([image(dataUrl)])), 400, /image_url/],
       ['broken', line('broken', ask([image({ url: 'data:image/png;base64,AAAA' })])), 400],
-      ['other', line('other', { ...ask('x'), model: 'gpt-4o' }), 404, /served-model-name/],
+      ['other', line('other', { ...ask('x'), model: 'gpt-4o' }), 404, /gpt-4o/],
       ['stream', line('stream', ask('x', { stream: true })), 400, /stream/],
-      ['url', JSON.stringify({ custom_id: 'url', method: 'POST', url: '/v1/embeddings', body: {} }), 400, /v1\/chat\/completions/],
+      ['url', line('url', {}, '/v1/audio/speech'), 400, /url is .*\/v1\/chat\/completions, \/v1\/completions, \/v1\/embeddings/],
+      ['method', JSON.stringify({ custom_id: 'method', method: 'GET', url: '/v1/models', body: {} }), 400, /method is "GET"/],
+      ['embed', line('embed', { model: 'random', input: 'x' }, '/v1/embeddings'), 400, /embed/],
+      ['complete', line('complete', { model: 'random', prompt: 'Hello', max_tokens: 4, temperature: 0 }, '/v1/completions'), 200],
       ['last', line('last', ask('Bye', { n: 2, temperature: 1, seed: 3 })), 200],
     ]
     const requests = cases.map(([, request]) => request)
@@ -93,7 +99,7 @@ describe('ocellus run-batch', () => {
     )
     server.close()
     expect(status).toBe(0)
-    expect(stderr).toMatch(/17 requests answered in .*; 11 of them with an error/)
+    expect(stderr).toMatch(/20 requests answered in .*; 13 of them with an error/)
     expect(results.map(({ custom_id }) => custom_id)).toEqual([
       ...cases.slice(0, 5).map(([id]) => id),
       null,
@@ -115,26 +121,47 @@ describe('ocellus run-batch', () => {
     expect(bodyOf(results.at(-1)).choices.length).toBe(2)
   })
 
-  it('goes on where a killed run has stopped', async () => {
-    const requests = Array.from({ length: 24 }, (_, i) => line(`r${i}`, ask(`Number ${i}`, { max_tokens: 24, ignore_eos: true })))
+  it('goes on where a run was killed, any number of times, with every line once and in its place', async () => {
+    const count = 60
+    const ids = Array.from({ length: count }, (_, i) => `r${i}`)
+    const requests = ids.map((id, i) => line(id, ask(`Number ${i}`, { max_tokens: 4 + ((i * 37) % 60), ignore_eos: true })))
     const [input, output] = [join(folder, 'killed.in.jsonl'), join(folder, 'killed.out.jsonl')]
     writeFileSync(input, requests.join('\n'))
-    const flags = ['run-batch', '-i', input, '-o', output, ...common, '--concurrency', '2']
-    const { child, result } = startCli(...flags)
-    while (!existsSync(output) || readFileSync(output, 'utf8').split('\n').length < 4)
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    child.kill('SIGKILL')
-    await result
-    const kept = readFileSync(output, 'utf8').split('\n').slice(0, -1)
-    expect(kept.length).toBeLessThan(24)
+    const flags = ['run-batch', '-i', input, '-o', output, ...common, '--concurrency', '3', '--workers', '2']
+    let kept: string[] = []
+    // Each run is killed once it has written some lines more, and then at any moment within 50 ms.
+    for (const more of [1, 11, 17]) {
+      const { child, result } = startCli(...flags)
+      while (linesOf(output).length < kept.length + more) await new Promise((resolve) => setTimeout(resolve, 10))
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 50))
+      child.kill('SIGKILL')
+      await result
+      const left = linesOf(output)
+      expect(left.slice(0, kept.length)).toEqual(kept)
+      expect(left.length).toBeLessThan(count)
+      kept = left
+    }
     appendFileSync(output, '{"id": "batch_req_1", "custom_id": "r')
     const again = await runCli(...flags)
     expect(again.status).toBe(0)
-    expect(again.stderr).toContain(`${kept.length} of 24 requests are answered already`)
-    const lines = readFileSync(output, 'utf8').trimEnd().split('\n')
-    expect(lines.slice(0, kept.length)).toEqual(kept)
-    expect(readOutput(output).map(({ custom_id }) => custom_id)).toEqual(Array.from({ length: 24 }, (_, i) => `r${i}`))
-    expect(readOutput(output).every(({ error }) => error === null)).toBe(true)
+    expect(again.stderr).toContain(`${kept.length} of ${count} requests are answered already`)
+    expect(linesOf(output).slice(0, kept.length)).toEqual(kept)
+    const results = readOutput(output)
+    expect(results.map(({ custom_id }) => custom_id)).toEqual(ids)
+    expect(results.map(({ response }) => response.status_code)).toEqual(ids.map(() => 200))
+    expect(results.map((result) => bodyOf(result).usage.completion_tokens)).toEqual(ids.map((_, i) => 4 + ((i * 37) % 60)))
+  })
+
+  it('gives with two workers what it gives with one', async () => {
+    const requests = Array.from({ length: 12 }, (_, i) => line(`r${i}`, ask([image({ url: dataUrl }), text(`Number ${i}`)])))
+    const texts = async (workers: string): Promise<string[]> => {
+      const { status, results } = await runLines(`workers-${workers}`, requests, '--workers', workers)
+      expect(status).toBe(0)
+      return results.map((result) => bodyOf(result).choices[0]?.message.content ?? '')
+    }
+    const one = await texts('1')
+    expect(one.length).toBe(12)
+    expect(await texts('2')).toEqual(one)
   })
 
   it('keeps away from an output of other requests', async () => {

@@ -11,9 +11,20 @@ export interface CliResult {
   stderr: string
 }
 
+/** Chromium profiles of these tests, apart from the user's. */
+export const testCache = join(tmpdir(), 'ocellus-test-cache')
+
 /** Starts `ocellus` with these arguments. */
 export function startCli(...args: string[]): { child: ChildProcess; result: Promise<CliResult> } {
-  const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return startCliWith({}, ...args)
+}
+
+/** Starts `ocellus` with these arguments and further variables of the environment. */
+export function startCliWith(env: Record<string, string>, ...args: string[]): { child: ChildProcess; result: Promise<CliResult> } {
+  const child = spawn(process.execPath, [cli, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, OCELLUS_CACHE: testCache, ...env },
+  })
   const result: CliResult = { status: null, stdout: '', stderr: '' }
   child.stdout.on('data', (data) => (result.stdout += data))
   child.stderr.on('data', (data) => (result.stderr += data))

@@ -1,0 +1,1 @@
+export { APIError, OpenAI } from 'openai'
