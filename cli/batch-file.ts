@@ -1,17 +1,47 @@
 import { createReadStream, existsSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { customIdOf } from './batch-request.ts'
 import { UsageError } from './usage.ts'
 
 /** Lines of a file that are not blank. */
 export async function* linesOf(path: string): AsyncGenerator<string> {
-  const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY })
   let first = true
-  for await (const line of lines) {
-    const text = first ? line.replace(/^\ufeff/, '') : line
+  for await (const { text } of splitLines(path)) {
+    const line = first ? text.replace(/^\ufeff/, '') : text
     first = false
-    if (text.trim() !== '') yield text
+    if (line.trim() !== '') yield line
   }
+}
+
+interface Line {
+  text: string
+  /** Bytes of the file up to and with this line. */
+  end: number
+  /** The file goes on after it, or could: it has its line feed. */
+  whole: boolean
+}
+
+/** Splits at line feeds alone. Node's readline takes characters for line ends that JSON texts may hold. */
+async function* splitLines(path: string): AsyncGenerator<Line> {
+  let pieces: Buffer[] = []
+  let end = 0
+  const take = (): string => {
+    const text = Buffer.concat(pieces).toString('utf8')
+    pieces = []
+    return text
+  }
+  for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
+    let from = 0
+    for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, from)) {
+      pieces.push(piece.subarray(from, at))
+      end += at + 1 - from
+      from = at + 1
+      yield { text: take(), end, whole: true }
+    }
+    if (from === piece.length) continue
+    pieces.push(piece.subarray(from))
+    end += piece.length - from
+  }
+  if (pieces.length > 0) yield { text: take(), end, whole: false }
 }
 
 /** What an earlier run has left: how many requests are answered, and how many bytes of the output hold them. */
@@ -23,7 +53,7 @@ export interface Finished {
 
 /**
  * Counts the requests and finds the answers that stand already, in order, up to the first line that is not whole. Errors: UsageError if
- * the output answers other requests.
+ * the output answers other requests, or is no output at all.
  */
 export async function findFinished(input: string, output: string): Promise<Finished> {
   const answers = existsSync(output) ? await wholeAnswers(output) : []
@@ -51,22 +81,20 @@ interface Answer {
 
 async function wholeAnswers(path: string): Promise<Answer[]> {
   const answers: Answer[] = []
-  let rest: Buffer = Buffer.alloc(0)
-  let end = 0
-  for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
-    rest = rest.length > 0 ? Buffer.concat([rest, piece]) : piece
-    let from = 0
-    for (let at = rest.indexOf(10); at >= 0; at = rest.indexOf(10, from)) {
-      const answer = readAnswer(rest.toString('utf8', from, at))
-      if (!answer) return answers
-      end += at + 1 - from
-      answers.push({ custom_id: answer.custom_id, end })
-      from = at + 1
-    }
-    rest = rest.subarray(from)
+  for await (const { text, end, whole } of splitLines(path)) {
+    const answer = whole ? readAnswer(text) : undefined
+    if (answer) answers.push({ custom_id: answer.custom_id, end })
+    else if (answers.length > 0 || isBrokenAnswer(text)) break
+    else throw new UsageError(`${path} holds something else than answers, which would be lost. Name another output, or give --overwrite.`)
   }
   return answers
 }
+
+const ANSWER_START = '{"id":"batch_req_'
+
+/** The beginning of an answer of ours, or the hole that a crash leaves in a file. */
+const isBrokenAnswer = (text: string): boolean =>
+  text !== '' && (ANSWER_START.startsWith(text.slice(0, ANSWER_START.length)) || /^\0+$/.test(text))
 
 function readAnswer(line: string): { custom_id: string | null } | undefined {
   try {

@@ -5,6 +5,7 @@ import type { FileServer } from './file-server.ts'
 import { engineGone } from './named-errors.ts'
 import { loadInPage, type Outcome } from './page/page-engine.ts'
 import { abortInPage, fetchInPage } from './page/page-fetch.ts'
+import { PageLife } from './page-life.ts'
 
 /** A request for the page's router, as HTTP has it. */
 export interface RoutedRequest {
@@ -57,7 +58,8 @@ const ROUTER_PATIENCE = 500
 /** Opens a page and loads the model in it. Errors: the library's, by name. */
 export async function openEnginePage({ browser, server, library, options, name, onProgress, log }: EnginePageOptions): Promise<EnginePage> {
   const page = await browser.context.newPage()
-  const { gone, fail } = watch(browser, page, log)
+  const life = watch(browser, page, log)
+  const { gone } = life
   const listeners = new Map<number, (text: string) => void>()
   const sinks = new Map<number, AnswerSink>()
   // The page knows the model by an address that means nothing to the user.
@@ -67,7 +69,7 @@ export async function openEnginePage({ browser, server, library, options, name, 
   await page.exposeFunction('ocellusText', (id: number, text: string) => listeners.get(id)?.(text))
   await page.exposeFunction('ocellusProgress', (event: ProgressEvent) => onProgress?.(event))
   // The page still lives: its router ends the answers under way by itself, and better.
-  const failSoon = (what: string): void => void setTimeout(() => fail(what), ROUTER_PATIENCE).unref()
+  const failSoon = (what: string): void => void setTimeout(() => life.end(engineGone(what)), ROUTER_PATIENCE).unref()
   await page.exposeFunction('ocellusGone', failSoon)
   await page.exposeFunction('ocellusHead', (id: number, status: number, headers: Record<string, string>) =>
     sinks.get(id)?.head(status, headers),
@@ -82,10 +84,8 @@ export async function openEnginePage({ browser, server, library, options, name, 
   const call: EnginePage['call'] = async (work, argument) => {
     // The cast: Playwright's type for what can be sent to a page does not accept type parameters.
     const evaluate = page.evaluate.bind(page) as unknown as (f: typeof work, a: typeof argument) => ReturnType<typeof work>
-    const evaluated = evaluate(work, argument)
     // When the page ends, both fail; that it has ended says more.
-    evaluated.catch(() => {})
-    const outcome = await Promise.race([evaluated.catch((error) => (page.isClosed() ? gone : Promise.reject(error))), gone])
+    const outcome = await life.orEnd(evaluate(work, argument).catch((error) => (page.isClosed() ? gone : Promise.reject(error))))
     if ('value' in outcome) return outcome.value
     throw Object.assign(new Error(rename(outcome.error.message)), { name: outcome.error.name })
   }
@@ -109,17 +109,14 @@ export async function openEnginePage({ browser, server, library, options, name, 
   return { info: { ...info, model: name }, gone, call, answer, listeners }
 }
 
-/** A promise that rejects when the page, the browser or, by `fail`, the engine ends by itself. */
-function watch(browser: OurBrowser, page: Page, log: (line: string) => void): { gone: Promise<never>; fail: (what: string) => void } {
-  let fail: (what: string) => void = () => {}
-  const gone = new Promise<never>((_, reject) => {
-    fail = (what) => reject(engineGone(what))
-  })
-  gone.catch(() => {})
-  page.on('crash', () => fail("Chromium's page crashed; it may be short of memory."))
-  page.on('close', () => fail("Chromium's page was closed."))
-  browser.context.on('close', () => fail('Chromium ended; it may be short of memory.'))
+/** Sees when the page or the browser ends by itself. */
+function watch(browser: OurBrowser, page: Page, log: (line: string) => void): PageLife {
+  const life = new PageLife()
+  const end = (what: string): void => life.end(engineGone(what))
+  page.on('crash', () => end("Chromium's page crashed; it may be short of memory."))
+  page.on('close', () => end("Chromium's page was closed."))
+  browser.context.on('close', () => end('Chromium ended; it may be short of memory.'))
   page.on('pageerror', (error) => log(`page: ${error.message}`))
   if (process.env['OCELLUS_DEBUG']) page.on('console', (line) => log(`page: ${line.text()}`))
-  return { gone, fail }
+  return life
 }

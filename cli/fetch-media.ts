@@ -21,7 +21,7 @@ const TIMEOUTS: Readonly<Record<Modality, number>> = { image: 5, audio: 10, vide
 const MAX_BYTES: Readonly<Record<Modality, number>> = { image: 25e6, audio: 25e6, video: 200e6 }
 const MAX_REDIRECTS = 5
 
-const privateRanges = new BlockList()
+const privateIPv4 = new BlockList()
 for (const [net, bits] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -34,24 +34,24 @@ for (const [net, bits] of [
   ['198.18.0.0', 15],
   ['224.0.0.0', 3],
 ] as const) {
-  privateRanges.addSubnet(net, bits, 'ipv4')
+  privateIPv4.addSubnet(net, bits, 'ipv4')
 }
+// A list of its own, because rules for IPv6 would hold for addresses of IPv4 as well. All that is public is in 2000::/3; outside of it, and
+// in two ranges of it (Teredo, 6to4), addresses of IPv4 can be hidden.
+const privateIPv6 = new BlockList()
 for (const [net, bits] of [
-  ['::', 127],
-  ['64:ff9b::', 96],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['ff00::', 8],
+  ['::', 3],
+  ['2001::', 32],
+  ['2002::', 16],
+  ['4000::', 2],
+  ['8000::', 1],
 ] as const) {
-  privateRanges.addSubnet(net, bits, 'ipv6')
+  privateIPv6.addSubnet(net, bits, 'ipv6')
 }
 
-/** Whether an IP address is of this machine or its own network. Addresses of IPv4 written as IPv6 count as what they stand for. */
-export function isPrivateAddress(address: string): boolean {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  if (mapped) return isPrivateAddress(mapped)
-  return isIP(address) === 6 ? privateRanges.check(address, 'ipv6') : privateRanges.check(address, 'ipv4')
-}
+/** Whether an IP address is of this machine or its own network, or one of IPv4 in the clothes of IPv6, which no public host needs. */
+export const isPrivateAddress = (address: string): boolean =>
+  isIP(address) === 6 ? privateIPv6.check(address, 'ipv6') : privateIPv4.check(address, 'ipv4')
 
 /** What is to be fetched and for whom. */
 export interface FetchOptions {

@@ -36,7 +36,7 @@ export async function startFileServer(origin?: string): Promise<FileServer> {
   const folders = new Map<string, string>()
   const files = new Map<string, string | Uint8Array>()
   const server = createServer((request, response) => {
-    const [, given, place = '', ...rest] = new URL(request.url ?? '/', 'http://localhost').pathname.split('/')
+    const [, given, place = '', ...rest] = pathOf(request.url ?? '/').split('/')
     if (given !== key || !(request.headers.host === host || isOurs(request.headers.host))) return refuse(response, 403)
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405)
     if (place === '') return answer(request, response, { bytes: Buffer.from(emptyPage), type: types['.html'] })
@@ -76,6 +76,9 @@ export async function startFileServer(origin?: string): Promise<FileServer> {
     },
   }
 }
+
+/** Anybody on this machine may send anything: '//' has no path. */
+const pathOf = (url: string): string => (URL.canParse(url, 'http://localhost') ? new URL(url, 'http://localhost').pathname : '')
 
 /** A name of this machine: a page of another site that has its own name lead here sends that name. */
 const isOurs = (host: string | undefined): boolean => /^(127\.0\.0\.1|localhost):\d+$/.test(host ?? '')

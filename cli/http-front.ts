@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { errorAnswer, refusal } from '../src/server/errors.ts'
+import { isJson } from '../src/server/request-body.ts'
 import type { EngineHost } from './engine-host.ts'
 import type { AnswerSink } from './engine-page.ts'
 import { type Access, answerCors, checkKey } from './http-access.ts'
@@ -72,7 +73,7 @@ class Exchange implements AnswerSink {
     let body = method === 'GET' || method === 'HEAD' ? null : await this.#readBody()
     const engine = host.current()
     try {
-      const parsed = body === null ? undefined : withMessages(body)
+      const parsed = body !== null && isJson(headers['content-type']) ? withMessages(body) : undefined
       if (parsed) {
         this.#media = await serveMedia(parsed, engine.server, policy, this.#gone.signal)
         body = this.#media.changed ? JSON.stringify(parsed) : body
@@ -144,7 +145,8 @@ class Exchange implements AnswerSink {
       request.on('end', resolve)
       request.on('close', () => reject(refusal('The request broke off.')))
     })
-    return Buffer.concat(pieces).toString('utf8')
+    // Without a byte order mark, as the router reads it.
+    return new TextDecoder().decode(Buffer.concat(pieces))
   }
 
   #tooLarge(): Error {
@@ -160,7 +162,8 @@ class Exchange implements AnswerSink {
 
 /** A body that may name media; undefined is the router's to judge. */
 function withMessages(text: string): unknown {
-  if (!text.includes('"messages"')) return undefined
+  // The name may be written with escapes.
+  if (!/"messages"|\\u/.test(text)) return undefined
   try {
     return JSON.parse(text)
   } catch {

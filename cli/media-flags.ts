@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import type { EngineOptions } from '../src/protocol/engine-api.ts'
 import type { Modality } from '../src/protocol/media.ts'
+import { PAGE_ORIGIN } from './browser.ts'
 import type { MediaPolicy } from './page-media.ts'
 import { UsageError, wholeNumber } from './usage.ts'
 
@@ -34,11 +35,13 @@ export const mediaHelp = `Media
 /** As Pillow's and vLLM's limit against decompression bombs. */
 const MAX_IMAGE_PIXELS = 178_956_970
 
-/** What the engine needs to know of them: it sees files that Node has fetched, at once and of the size that Node lets pass. */
-export function mediaEngineOptions(flags: MediaFlagValues): Pick<EngineOptions, 'max_media_bytes' | 'max_image_pixels'> {
+/** What the engine needs to know of them: it sees files that Node has fetched, at once and of the size that Node lets pass, and fetches no others. */
+export function mediaEngineOptions(
+  flags: MediaFlagValues,
+): Pick<EngineOptions, 'allowed_media_domains' | 'max_media_bytes' | 'max_image_pixels'> {
   const max_media_bytes = amounts('max-media-bytes', flags['max-media-bytes'])
   const max_image_pixels = wholeNumber('max-image-pixels', flags['max-image-pixels'], 1) ?? MAX_IMAGE_PIXELS
-  return { max_image_pixels, ...(max_media_bytes && { max_media_bytes }) }
+  return { allowed_media_domains: [new URL(PAGE_ORIGIN).hostname], max_image_pixels, ...(max_media_bytes && { max_media_bytes }) }
 }
 
 /** Which media may be fetched. Errors: UsageError. */

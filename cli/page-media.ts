@@ -1,4 +1,5 @@
 import type { Modality } from '../src/protocol/media.ts'
+import { partType } from '../src/server/chat-messages.ts'
 import { type FetchPolicy, fetchMedia, shortUrl, unsupportedScheme } from './fetch-media.ts'
 import type { FileServer } from './file-server.ts'
 import { allowedLocalPath } from './local-path.ts'
@@ -58,10 +59,13 @@ export async function serveMedia(body: unknown, server: FileServer, policy: Medi
       place.replace(address)
     }
   }
+  const lanes = Array.from({ length: Math.min(AT_ONCE, places.length) }, serveNext)
   try {
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, places.length) }, serveNext))
+    await Promise.all(lanes)
   } catch (error) {
     failed.abort(error)
+    // One that has its file already still notes it.
+    await Promise.allSettled(lanes)
     release()
     throw error
   }
@@ -100,9 +104,10 @@ function findMedia(body: unknown): { places: Place[]; counts: Counts } {
   for (const [i, message] of messages.entries()) {
     if (!isObject(message) || !Array.isArray(message['content'])) continue
     for (const [j, part] of message['content'].entries()) {
-      const type = isObject(part) ? String(part['type']) : ''
-      const modality = modalityOf[type]
-      if (!isObject(part) || !modality) continue
+      // Whatever the router takes for media must be found here: the page would fetch it past the policy.
+      const type = isObject(part) ? partType(part) : undefined
+      const modality = typeof type === 'string' && Object.hasOwn(modalityOf, type) ? modalityOf[type] : undefined
+      if (!isObject(part) || typeof type !== 'string' || !modality) continue
       counts[modality]++
       places.push(...placesOf(part, type, modality, `messages[${i}].content[${j}].${type}`))
     }
@@ -110,7 +115,7 @@ function findMedia(body: unknown): { places: Place[]; counts: Counts } {
   return { places, counts }
 }
 
-const modalityOf: Readonly<Record<string, Modality | undefined>> = {
+const modalityOf: Readonly<Record<string, Modality>> = {
   image_url: 'image',
   image: 'image',
   video_url: 'video',

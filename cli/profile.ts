@@ -20,6 +20,9 @@ function cacheFolder(): string {
 
 const MOST_PROFILES = 64
 
+/** Locks that this process holds. One of its number that it does not hold is of an earlier process, as in a container started again. */
+const held = new Set<string>()
+
 /**
  * Takes the first profile of this Chromium that no running process holds, so that what it caches (weights, compiled shaders) lasts from run
  * to run. Where no folder can be written, the profile lasts as long as the process.
@@ -35,11 +38,11 @@ export function takeProfile(executable: string): Profile {
       const lock = `${folder}.lock`
       if (!takeLock(lock)) continue
       if (isOpenElsewhere(folder)) {
-        rmSync(lock, { force: true })
+        releaseLock(lock)
         continue
       }
       mkdirSync(folder, { recursive: true })
-      return { folder, release: () => rmSync(lock, { force: true }) }
+      return { folder, release: () => releaseLock(lock) }
     }
   } catch (error) {
     if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
@@ -50,12 +53,25 @@ export function takeProfile(executable: string): Profile {
 
 /** Writes our name into a file that was not there, or whose writer is gone. */
 function takeLock(path: string): boolean {
+  if (held.has(path)) return false
+  const taken = writeLock(path)
+  if (taken) held.add(path)
+  return taken
+}
+
+function releaseLock(path: string): void {
+  held.delete(path)
+  rmSync(path, { force: true })
+}
+
+function writeLock(path: string): boolean {
   const ours = `${hostname()} ${process.pid} ${Date.now()}`
   if (writeNew(path, ours)) return true
   const theirs = read(path)
   if (theirs === undefined) return writeNew(path, ours)
   const [host = '', pid = ''] = theirs.split(' ')
-  if (isAlive(host, Number(pid))) return false
+  const another = host !== hostname() || Number(pid) !== process.pid
+  if (another && isAlive(host, Number(pid))) return false
   // Of several who find it left behind one moves it away; another may already have moved it and written its own, which goes back.
   const aside = `${path}.${process.pid}`
   try {

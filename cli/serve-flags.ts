@@ -68,12 +68,14 @@ export function readServeFlags(args: readonly string[]): ServeOptions | undefine
   const seconds = decimal('shutdown-timeout', values['shutdown-timeout']) ?? 10
   if (seconds < 0) throw new UsageError(`--shutdown-timeout is ${seconds}; it must not be negative.`)
   const task = oneOf('task', values.task, ['auto', 'generate', 'embed'] as const)
+  const keys = values['api-key'] ?? keysOfEnvironment()
+  if (keys.includes('')) throw new UsageError('--api-key is empty, which would let everybody in; give a key, or leave the flag out.')
   const names = values['served-model-name'] ?? [model]
   const engine = { ...engineOptions(values as EngineFlagValues), ...mediaEngineOptions(values), served_model_name: names }
   return {
     host: values.host ?? '127.0.0.1',
     port,
-    keys: values['api-key'] ?? keysOfEnvironment(),
+    keys,
     origins: values['allowed-origins'] ? originList(values['allowed-origins']) : ['*'],
     task: task === 'auto' ? undefined : task,
     patience: seconds * 1000,

@@ -23,7 +23,7 @@ export async function fetchInPage({ id, method, path, headers, body }: PageFetch
   page.ocellusAborts.set(id, abort)
   try {
     const content = body && ('text' in body ? body.text : await (await fetch(body.url, { signal: abort.signal })).blob())
-    const response = await page.ocellus.fetch(new URL(path, location.origin), { method, headers, body: content, signal: abort.signal })
+    const response = await page.ocellus.fetch(location.origin + path, { method, headers, body: content, signal: abort.signal })
     await page.ocellusHead(id, response.status, Object.fromEntries(response.headers))
     const decoder = new TextDecoder()
     const reader = response.body?.getReader()

@@ -8,8 +8,8 @@ import { SequenceGrammar } from './sequence-grammar.ts'
 /** What grammars need of a tokenizer. */
 export type GrammarTokenizer = Pick<Tokenizer, 'vocabSize' | 'isSpecial' | 'tokenBytes'>
 
-/** Compiled grammars kept for requests that ask for the same. */
-const KEPT = 32
+/** Compiled grammars kept for requests that ask for the same. One that is much used holds some tens of megabytes. */
+const KEPT = 16
 
 /** Makes grammars for a model's tokens. Nothing is prepared before the first request that wants one. */
 export class Grammars {

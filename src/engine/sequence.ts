@@ -4,7 +4,7 @@ import type { SequenceGrammar } from './sequence-grammar.ts'
 
 /** A media item's place in a sequence, and what the caches know it by. */
 export interface SequenceMedia {
-  /** Content hash: of the pixels and the processor's options, or the caller's uuid. */
+  /** Made of a hash of the contents and, for pixels, the processor's options: equal keys, equal items. */
   readonly key: string
   readonly offset: number
   readonly length: number

@@ -11,7 +11,8 @@ interface Profile {
   readonly exits: readonly number[]
 }
 
-const CACHE_BYTES = 32 * 2 ** 20
+/** Of masks, and of profiles, per grammar: several hundred of each for a vocabulary of 150,000. */
+const CACHE_BYTES = 8 * 2 ** 20
 const FRESH: readonly number[] = []
 
 /** Which tokens may come next in each state of one automaton, for one vocabulary. Answers are remembered, oldest forgotten first. */

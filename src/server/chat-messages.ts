@@ -31,6 +31,9 @@ const telling = ['text', 'image_url', 'video_url', 'audio_url', 'input_audio', '
 
 const embeds = ['image_embeds', 'audio_embeds']
 
+/** What a part says it is, unchecked. */
+export const partType = (part: PartFields): unknown => part['type'] ?? telling.find((name) => name in part)
+
 /**
  * Takes OpenAI messages apart into what the chat template sees and the media, in the order in which they stand. Further keys of a message
  * go to the template; arguments of tool calls become objects, as templates expect them.
@@ -65,7 +68,7 @@ function readPart(part: unknown, at: string, media: WireMedia, model: MessageMod
   if (typeof part !== 'object' || part === null || Array.isArray(part))
     throw wrongField(at, `${at} must be an object with a type, got ${showValue(part)}.`)
   const fields = part as PartFields
-  const type = fields['type'] ?? telling.find((name) => name in fields)
+  const type = partType(fields)
   const field = typeof type === 'string' && Object.hasOwn(textParts, type) ? textParts[type] : undefined
   if (field !== undefined) {
     const text = fields[field]

@@ -21,11 +21,9 @@ export interface RouterOptions extends Partial<Patience> {
   maxBodyBytes?: number
   /** What GET /version says. */
   version?: string
-  /** Lets pages of these origins in, '*' being all. Default: nothing is said of origins, and OPTIONS is a wrong method. */
-  cors?: '*' | readonly string[]
 }
 
-type Settings = Patience & Required<Omit<RouterOptions, 'models' | 'cors'>> & Pick<RouterOptions, 'models' | 'cors'>
+type Settings = Patience & Required<Omit<RouterOptions, 'models'>> & Pick<RouterOptions, 'models'>
 
 /** A request and what is known of it so far. */
 interface Exchange {
@@ -56,7 +54,6 @@ export function createRouter(options: RouterOptions): (request: Request) => Prom
       return errorResponse(error, exchange.body)
     })
     response.headers.set('x-request-id', exchange.id)
-    allowOrigin(exchange, response.headers)
     return response
   }
 }
@@ -76,7 +73,7 @@ function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 const modelPrefix = '/v1/models/'
 
 async function dispatch(exchange: Exchange): Promise<Response> {
-  const { request, settings } = exchange
+  const { request } = exchange
   request.signal.throwIfAborted()
   const { pathname } = new URL(request.url)
   const path = pathname.slice(pathname.includes('/v1/') ? pathname.indexOf('/v1/') : pathname.lastIndexOf('/'))
@@ -86,7 +83,6 @@ async function dispatch(exchange: Exchange): Promise<Response> {
     const words = `There is nothing at ${request.method} ${pathname}; there is ${Object.keys(routes).join(', ')}.`
     throw refusal(words, { status: 404, code: 'unknown_url' })
   }
-  if (request.method === 'OPTIONS' && settings.cors !== undefined) return preflight(request, route)
   if (request.method !== route.method && !(request.method === 'HEAD' && route.method === 'GET')) {
     const words = `${path} takes ${route.method}, not ${request.method}.`
     throw refusal(words, { status: 405, code: 'method_not_allowed', headers: { allow: route.method } })
@@ -147,25 +143,4 @@ function decode(text: string): string {
   } catch {
     return text
   }
-}
-
-function preflight(request: Request, { method }: Route): Response {
-  return new Response(null, {
-    status: 204,
-    headers: {
-      'access-control-allow-methods': `${method}, OPTIONS`,
-      // A star would not stand for Authorization.
-      'access-control-allow-headers': request.headers.get('access-control-request-headers') ?? '*',
-      'access-control-max-age': '600',
-    },
-  })
-}
-
-function allowOrigin({ request, settings: { cors } }: Exchange, headers: Headers): void {
-  const origin = request.headers.get('origin')
-  if (cors === undefined || origin === null) return
-  if (cors !== '*') headers.append('vary', 'origin')
-  if (cors !== '*' && !cors.includes(origin)) return
-  headers.set('access-control-allow-origin', cors === '*' ? '*' : origin)
-  headers.set('access-control-expose-headers', 'x-request-id, retry-after, retry-after-ms, x-should-retry')
 }

@@ -38,9 +38,15 @@ worker.addEventListener('fetch', (event) => {
  */
 async function answer({ request, clientId }: RequestEvent): Promise<Response> {
   const closed = new AbortController()
-  const watch = setInterval(async () => {
-    if (!(await worker.clients.get(clientId))) closed.abort()
-  }, CLIENT_WATCH)
+  let seen = false
+  const look = async (): Promise<void> => {
+    const found = (await worker.clients.get(clientId)) !== undefined
+    if (seen && !found) closed.abort()
+    seen ||= found
+  }
+  // Some who ask are never seen, such as a worker that a worker has started.
+  void look()
+  const watch = setInterval(look, CLIENT_WATCH)
   try {
     return await route(new Request(request, { signal: AbortSignal.any([request.signal, closed.signal]) }))
   } finally {

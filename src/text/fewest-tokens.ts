@@ -70,8 +70,8 @@ function mostPerToken(size: number, tokenBytes: (id: number) => Uint8Array, stri
 
 /** What happens to a text before it is cut into tokens; undefined where it may become shorter in ways that are not known here. */
 function readRules(json: JsonObject): { composes: boolean; stripsSpace: boolean } | undefined {
-  const { model, normalizer, added_tokens: added } = json
-  if (!isObject(model) || (model['type'] ?? 'BPE') !== 'BPE') return undefined
+  const { model, normalizer, pre_tokenizer: cutter, added_tokens: added } = json
+  if (!isObject(model) || (model['type'] ?? 'BPE') !== 'BPE' || !keepsAll(cutter)) return undefined
   const steps =
     normalizer == null ? [] : isObject(normalizer) && Array.isArray(normalizer['normalizers']) ? normalizer['normalizers'] : [normalizer]
   if (!steps.every(isHarmless)) return undefined
@@ -80,6 +80,16 @@ function readRules(json: JsonObject): { composes: boolean; stripsSpace: boolean 
     composes: steps.some((step) => isObject(step) && step['type'] === 'NFC'),
     stripsSpace: Array.isArray(added) && added.some(strips),
   }
+}
+
+/** Does a pre-tokenizer only cut the text, and drop nothing of it? */
+function keepsAll(cutter: unknown): boolean {
+  if (cutter == null) return true
+  if (!isObject(cutter)) return false
+  const { type, pretokenizers, behavior, invert } = cutter
+  if (type === 'Sequence') return Array.isArray(pretokenizers) && pretokenizers.every(keepsAll)
+  if (type === 'Split') return behavior !== 'Removed' && invert !== true
+  return type === 'ByteLevel' || type === 'Digits' || type === 'Metaspace'
 }
 
 /** NFC, and what SentencePiece does with spaces. */

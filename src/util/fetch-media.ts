@@ -99,11 +99,16 @@ function decodeDataUrl(url: string, { name, maxBytes }: { name: string; maxBytes
   const comma = url.indexOf(',')
   if (comma < 0) throw mediaError(`${name} is a data URL without a comma: ${shortUrl(url)}; the form is data:image/png;base64,….`)
   const base64 = /;\s*base64\s*$/i.test(url.slice(0, comma))
-  const bytes = base64 ? (url.length - comma) * 0.75 : url.length - comma
-  // Percent signs make three characters of one byte.
-  if (bytes > maxBytes * (base64 ? 1 : 3)) throw tooLarge(name, url, maxBytes)
+  const length = url.length - comma - 1
+  // A first look, before anything is decoded: padding stands for up to two bytes less, and percent signs make three characters of one.
+  if ((base64 ? length * 0.75 - 2 : length / 3) > maxBytes) throw tooLarge(name, url, maxBytes)
   const body = url.slice(comma + 1)
-  if (!base64) return percentDecode(body)
+  const bytes = base64 ? decodeBase64(body, name, url) : percentDecode(body)
+  if (bytes.length > maxBytes) throw tooLarge(name, url, maxBytes)
+  return bytes
+}
+
+function decodeBase64(body: string, name: string, url: string): Uint8Array<ArrayBuffer> {
   try {
     const binary = atob(body.includes('%') ? decodeURIComponent(body) : body)
     return Uint8Array.from(binary, (character) => character.charCodeAt(0))

@@ -10,7 +10,7 @@ const lockHolder =
     new Promise((held) => {
       void navigator.locks.request(name, () => {
         held()
-        return new Promise<void>((release) => over.addEventListener('abort', () => release()))
+        return over.aborted ? undefined : new Promise<void>((release) => over.addEventListener('abort', () => release()))
       })
     })
 

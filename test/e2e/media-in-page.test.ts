@@ -81,7 +81,11 @@ beforeAll(async () => {
   // A port is no part of a cookie's place: the page could send this one along.
   await opened.page.context().addCookies([{ name: 'secret', value: 'x', url: at }])
   await opened.page.evaluate(async () => {
-    const limits = { media_fetch_timeout: { image: 1 }, max_media_bytes: { image: 1_000_000 }, limit_mm_per_prompt: { image: 2 } }
+    const limits = {
+      media_fetch_timeout: { image: 1, video: 1 },
+      max_media_bytes: { image: 1_000_000, video: 1_000_000 },
+      limit_mm_per_prompt: { image: 2 },
+    }
     globalThis.llm = await LLM.create({ ...options, ...limits })
     Object.assign(globalThis, { guarded: await LLM.create({ ...options, ...limits, allowed_media_domains: ['127.0.0.1'] }) })
   })
@@ -100,19 +104,24 @@ interface Answer {
   param: string | null
 }
 
-/** Asks about pictures by their addresses, with allowed hosts or without. */
-const describePictures = (urls: readonly string[], engine: 'llm' | 'guarded' = 'llm'): Promise<Answer> =>
+/** Asks about media, with allowed hosts or without. */
+const askAbout = (parts: readonly object[], engine: 'llm' | 'guarded' = 'llm'): Promise<Answer> =>
   opened.page.evaluate(
-    async ([urls, engine]) => {
+    async ([parts, engine]) => {
       const llm = (globalThis as unknown as Record<string, typeof globalThis.llm>)[engine]!
-      const content = [...urls.map((url) => ({ type: 'image_url', image_url: { url } })), { type: 'text', text: 'What?' }]
+      const content = [...parts, { type: 'text', text: 'What?' }]
       const body = { messages: [{ role: 'user', content }], temperature: 0, max_tokens: 4, ignore_eos: true }
       const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
       const response = await llm.fetch('/v1/chat/completions', init)
       const { choices, error } = await response.json()
       return { status: response.status, content: choices?.[0].message.content, message: '', code: null, param: null, ...error }
     },
-    [urls, engine] as const,
+    [parts, engine] as const,
+  )
+const describePictures = (urls: readonly string[], engine?: 'llm' | 'guarded'): Promise<Answer> =>
+  askAbout(
+    urls.map((url) => ({ type: 'image_url', image_url: { url } })),
+    engine,
   )
 
 const fine = `data:image/png;base64,${picture.toString('base64')}`
@@ -185,11 +194,38 @@ describe('pictures by their addresses, in a page', () => {
     expect([answer.status, answer.code]).toEqual([400, 'too_many_images'])
     expect(asked.length).toBe(before)
   })
+})
 
-  it('hold nothing once they are refused', async () => {
-    expect(await opened.page.evaluate(() => llm.stats())).toMatchObject({ running: 0, waiting: 0, kv_blocks_used: 0 })
-    expect(opened.complaints).toEqual([])
-  })
+describe('clips and sound, in a page', () => {
+  const frames: [what: string, place: string, status: number, code: string][] = [
+    ['a bomb', '/bomb.png', 413, 'media_too_large'],
+    ['more than may come', '/endless', 413, 'media_too_large'],
+    ['a drip of a byte at a time', '/slow-drip', 504, 'media_timeout'],
+    ['what is not there', '/missing.png', 422, 'media_fetch_failed'],
+    ['a web page', '/page.html', 400, 'invalid_video'],
+    ['a file', 'file:///etc/passwd', 400, 'unsupported_url_scheme'],
+  ]
+  for (const [what, place, status, code] of frames) {
+    it(`are held to the same for every frame: ${what}`, async () => {
+      const answer = await askAbout([{ type: 'video', video: [fine, url(place)] }])
+      expect([answer.status, answer.code]).toEqual([status, code])
+      expect((await askAbout([{ type: 'video', video: [fine, url('/shapes.png')] }])).status).toBe(200)
+    })
+  }
+
+  const files: [what: string, part: object, code: string | null, message: RegExp][] = [
+    ['a clip', { type: 'video_url', video_url: { url: 'data:video/mp4;base64,AAAA' } }, 'invalid_video', /send the clip as frames/],
+    ['a clip elsewhere', { type: 'video_url', video_url: { url: 'http://127.0.0.1:9/x.mp4' } }, 'invalid_video', /send the clip as frames/],
+    ['sound', { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }, null, /takes no audio; it takes text, image, video/],
+    ['sound elsewhere', { type: 'audio_url', audio_url: { url: 'http://127.0.0.1:9/x.wav' } }, null, /takes no audio/],
+  ]
+  for (const [what, part, code, message] of files) {
+    it(`are refused by name as files, unread: ${what}`, async () => {
+      const answer = await askAbout([part])
+      expect([answer.status, answer.code]).toEqual([400, code])
+      expect(answer.message).toMatch(message)
+    })
+  }
 })
 
 describe('pictures in a page with allowed_media_domains', () => {
@@ -217,4 +253,9 @@ describe('pictures in a page with allowed_media_domains', () => {
       expect(asked.length).toBe(before)
     })
   }
+
+  it('hold nothing once they are refused, and leave no error that nobody caught', async () => {
+    expect(await opened.page.evaluate(() => llm.stats())).toMatchObject({ running: 0, waiting: 0, kv_blocks_used: 0 })
+    expect(opened.complaints).toEqual([])
+  })
 })

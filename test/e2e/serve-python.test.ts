@@ -50,10 +50,11 @@ describe('the README’s server', () => {
   beforeAll(async () => {
     const [line = '', ...rest] = readmeCommands('serve')
     expect(rest).toEqual([])
-    const [, , ...flags] = line.replace(README_MODEL, embeddedModel).split(' ').slice(1)
+    const [npx, ocellus, serve, ...args] = line.replace(README_MODEL, embeddedModel).split(' ')
+    expect([npx, ocellus, serve]).toEqual(['npx', 'ocellus', 'serve'])
     // The model that stands for the README's has 2048 positions.
-    const fitting = flags.map((flag) => (flag === '4096' ? '2048' : flag))
-    server = await startServe(embeddedModel, ...fitting, '--allowed-media-domains', '127.0.0.1')
+    const fitting = args.map((arg) => (arg === '4096' ? '2048' : arg))
+    server = await startServe(...fitting, '--allowed-media-domains', '127.0.0.1')
   })
   afterAll(() => server?.stop())
 

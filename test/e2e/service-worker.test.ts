@@ -94,6 +94,30 @@ describe('the openai client against the service worker', () => {
     expect(typeof (await ask(page))).toBe('string')
   })
 
+  it('gives workers, and workers of workers, whole answers that take long', async () => {
+    const answers = await page.evaluate(async () => {
+      const content = { model, messages: [{ role: 'user', content: 'Hi' }], max_tokens: 600, ignore_eos: true }
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(content) }
+      const urlOf = (code: string): string => URL.createObjectURL(new Blob([code], { type: 'text/javascript' }))
+      const asker = urlOf(`
+        const { status, body } = await fetch(${JSON.stringify(`${endpoint.baseURL}/chat/completions`)}, ${JSON.stringify(init)})
+          .then(async (response) => ({ status: response.status, body: await response.json() }), (error) => ({ status: String(error) }))
+        postMessage([status, body?.usage.completion_tokens])`)
+      const parent = urlOf(`
+        const worker = new Worker(${JSON.stringify(asker)}, { type: 'module' })
+        worker.onmessage = ({ data }) => postMessage(data)`)
+      const answerOf = (url: string): Promise<unknown> =>
+        new Promise((resolve) => {
+          new Worker(url, { type: 'module' }).onmessage = ({ data }) => resolve(data)
+        })
+      return [await answerOf(asker), await answerOf(parent)]
+    })
+    expect(answers).toEqual([
+      [200, 600],
+      [200, 600],
+    ])
+  })
+
   it('ends a request in the engine when its reader aborts it in the middle', async () => {
     const chunks = await page.evaluate(async () => {
       const body = { model, messages: [{ role: 'user' as const, content: 'Hi' }], max_tokens: 1900, ignore_eos: true }

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { findFinished } from '../../../cli/batch-file.ts'
+import { findFinished, linesOf } from '../../../cli/batch-file.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ocellus-'))
 let count = 0
@@ -15,6 +15,15 @@ const file = (content: string): string => {
 const request = (id: string): string => JSON.stringify({ custom_id: id })
 const answer = (id: string | null): string => JSON.stringify({ id: 'x', custom_id: id, response: { body: 'ü' }, error: null })
 const requests = file(['\ufeff' + request('a'), '', request('b'), 'not json', request('d')].join('\r\n'))
+
+describe('linesOf', () => {
+  it('splits at line feeds alone: JSON may hold other line ends', async () => {
+    const lines = [`{"custom_id": "\u2028\u2029\u0085",\r"a": 1}`, 'x'.repeat(200_000), 'last']
+    const read: string[] = []
+    for await (const line of linesOf(file(`\ufeff${lines.join('\n\n')}`))) read.push(line)
+    expect(read).toEqual(lines)
+  })
+})
 
 describe('findFinished', () => {
   const cases: [what: string, output: string, done: number, kept: string][] = [
@@ -40,6 +49,24 @@ describe('findFinished', () => {
     const outcome = (output: string): Promise<unknown> => findFinished(requests, file(output)).catch((error: Error) => error.message)
     expect(await outcome(`${answer('a')}\n${answer('x')}\n`)).toMatch(/line 2 answers "x".* asks "b"/)
     expect(await outcome(`${Array(5).fill(answer(null)).join('\n')}\n`)).toMatch(/answers null/)
+  })
+
+  const strangers: [what: string, content: string][] = [
+    ['requests, where -i and -o were mixed up', `${request('a')}\n${request('b')}\n`],
+    ['a text', 'Dear diary,\nit rained.\n'],
+    ['a text of one line without an end', 'Dear diary'],
+    ['an empty line before more', '\nmore\n'],
+  ]
+  for (const [what, content] of strangers) {
+    it(`does not take ${what} for an output to go on with`, async () => {
+      const message = await findFinished(requests, file(content)).catch((error: Error) => error.message)
+      expect(message).toMatch(/holds something else than answers/)
+    })
+  }
+
+  it('begins anew where the first line was cut short or never reached the disk', async () => {
+    for (const content of ['{"id":"ba', '{"id":"batch_req_1","custom_id":"a","resp', '\0\0\0\n'])
+      expect(await findFinished(requests, file(content))).toEqual({ total: 4, done: 0, bytes: 0 })
   })
 
   it('counts answers for which there are no requests', async () => {

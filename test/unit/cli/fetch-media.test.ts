@@ -39,6 +39,10 @@ describe('isPrivateAddress', () => {
     ['::ffff:7f00:1', true],
     ['fd00::1', true],
     ['fe80::1', true],
+    ['fec0::1', true],
+    ['::7f00:1', true],
+    ['64:ff9b:1::7f00:1', true],
+    ['2002:7f00:1::', true],
     ['2606:4700::1111', false],
   ]
   for (const [address, isPrivate] of cases)

@@ -145,6 +145,21 @@ describe('createFront', () => {
     client?.destroy()
   })
 
+  const hidden: [how: string, body: string, type: string, refused: boolean][] = [
+    ['in plain sight', '{"messages": [{"role": "user", "content": [PART]}]}', 'application/json', true],
+    ['by a name with an escape', '{"mess\\u0061ges": [{"role": "user", "content": [PART]}]}', 'application/json; charset=utf-8', true],
+    ['behind a byte order mark', '\ufeff{"messages": [{"role": "user", "content": [PART]}]}', 'APPLICATION/JSON', true],
+    ['in a body that the router refuses', '{"messages": [{"role": "user", "content": [PART]}]}', 'text/plain', false],
+  ]
+  for (const [how, body, type, refused] of hidden) {
+    it(`${refused ? 'sees' : 'does not ask for'} an address that is named ${how}`, async () => {
+      const url = await start(echo)
+      const part = '{"image_url": {"url": "http://127.0.0.1:9/"}}'
+      const response = await post(url, body.replace('PART', part), { 'content-type': type })
+      expect(response.status).toBe(refused ? 400 : 200)
+    })
+  }
+
   it('refuses a body of more than 64 MiB, announced or not, and reads on so that the sender sees it', async () => {
     const url = await start(echo)
     const large = Buffer.alloc(65 * 2 ** 20)

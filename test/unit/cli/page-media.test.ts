@@ -59,6 +59,8 @@ describe('serveMedia', () => {
       video: { type: 'video_url', video_url: { url: `${place}/3` } },
       frames: { type: 'video', video: [`${place}/4`, 'data:image/png;base64,BBBB'] },
       audio: { type: 'audio_url', audio_url: { url: `${place}/5` } },
+      untyped: { image_url: { url: `${place}/8` } },
+      unset: { type: null, video_url: { url: `${place}/9` } },
       seen: { type: 'image_url', image_url: null, uuid: 'x' },
       bare: { type: 'image_url', image_url: `${place}/6` },
       text: { type: 'text', text: `${place}/7` },
@@ -75,6 +77,9 @@ describe('serveMedia', () => {
     expect(await read(parts.frames.video[0])).toBe('from /4')
     expect(parts.frames.video[1]).toBe('data:image/png;base64,BBBB')
     expect(await read(parts.audio.audio_url.url)).toBe('from /5')
+    expect(await read(parts.untyped.image_url.url)).toBe('from /8')
+    expect(await read(parts.unset.video_url.url)).toBe('from /9')
+    for (const { url } of [parts.untyped.image_url, parts.unset.video_url]) expect(url.startsWith(server.page)).toBe(true)
     expect([parts.bare.image_url, parts.text.text]).toEqual([`${place}/6`, `${place}/7`])
     const address = parts.remote.image_url.url
     release()
@@ -113,6 +118,27 @@ describe('serveMedia', () => {
       const refused = await refusal(body(part), open)
       expect([refused.param, refused.code]).toEqual([param, code])
     }
+  })
+
+  it('forgets all it has published when one address is refused', async () => {
+    const published = new Set<string>()
+    const counting: FileServer = {
+      ...server,
+      publish: (content) => {
+        const address = server.publish(content)
+        published.add(address)
+        return address
+      },
+      withdraw: (address) => {
+        published.delete(address)
+        server.withdraw(address)
+      },
+    }
+    const local = Array.from({ length: 40 }, () => ({ type: 'image', image: pathToFileURL(file).href }))
+    const refused = await serveMedia(body(local[0], { type: 'image', image: 'ftp://x/1' }, ...local), counting, open).catch(
+      (error) => error,
+    )
+    expect([refused.code, published.size]).toEqual(['unsupported_url_scheme', 0])
   })
 
   it('leaves bodies of another form to the router', async () => {

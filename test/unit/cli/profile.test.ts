@@ -32,6 +32,7 @@ describe('takeProfile', () => {
 
   const marks: [what: string, mark: () => string, same: boolean][] = [
     ['a process that has ended', () => `${hostname()} ${ended()} 1`, true],
+    ['an earlier process with our number', () => `${hostname()} ${process.pid} 1`, true],
     ['a process that lives', () => `${hostname()} ${process.ppid} 1`, false],
     ['another machine', () => 'elsewhere 1 1', false],
     ['nobody that can be read', () => '', false],

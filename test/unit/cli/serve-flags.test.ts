@@ -51,12 +51,19 @@ describe('readServeFlags', () => {
       maxBytes: { image: 5 },
       limits: { image: 2 },
     })
+    expect(options?.session.engine.allowed_media_domains).toEqual(['ocellus.localhost'])
     expect(Object.keys(options?.session.engine ?? {}).sort()).toEqual([
+      'allowed_media_domains',
       'limit_mm_per_prompt',
       'max_image_pixels',
       'max_media_bytes',
       'served_model_name',
     ])
+  })
+
+  it('takes no empty key, with which a server would only look closed', () => {
+    expect(() => readServeFlags(['M', '--api-key', ''])).toThrow(/--api-key is empty/)
+    expect(() => read('M --api-key=')).toThrow(/--api-key is empty/)
   })
 
   it('finds the key in the environment', () => {

@@ -84,6 +84,21 @@ describe('Grammars', () => {
     }
   })
 
+  it('refuses a schema that cannot be walked through, by name', () => {
+    const circle: Record<string, unknown> = {}
+    circle['not'] = circle
+    const depth = 50_000
+    for (const json of [circle, `${'{"not":'.repeat(depth)}{}${'}'.repeat(depth)}`]) {
+      let error: Error | undefined
+      try {
+        open({ json })
+      } catch (thrown) {
+        error = thrown as Error
+      }
+      expect([error?.name, error?.message.startsWith('structured_outputs.json cannot be used: ')]).toEqual(['InvalidRequestError', true])
+    }
+  })
+
   it('reads the tokens once, and not before a request asks for a grammar', () => {
     let reads = 0
     const tokenizer: GrammarTokenizer = {

@@ -98,8 +98,11 @@ describe('fetchMedia', () => {
     expect(await failure(fetchMedia(url))).toContain(expected)
   })
 
-  it('refuses data beyond the cap before decoding it', async () => {
+  it('refuses data beyond the cap', async () => {
     expect(await failure(fetchMedia(`data:;base64,${'A'.repeat(1000)}`, { maxBytes: 500 }))).toMatch(/larger than/)
+    expect(await failure(fetchMedia(`data:,${'A'.repeat(1000)}`, { maxBytes: 500 }))).toMatch(/larger than/)
+    for (const body of [`;base64,${btoa('A'.repeat(500))}`, `,${'%41'.repeat(500)}`, `,${'A'.repeat(500)}`])
+      expect((await fetchMedia(`data:${body}`, { maxBytes: 500 })).length).toBe(500)
   })
 })
 

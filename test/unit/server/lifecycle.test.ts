@@ -76,6 +76,26 @@ describe('a reader who goes away', () => {
     expect(await answer).toBe('AbortError')
   })
 
+  it('while it still sends its body has the rest of that cancelled', async () => {
+    const engine = silent()
+    const controller = new AbortController()
+    const reason = new Error('changed my mind')
+    let begun = (): void => {}
+    const asked = new Promise<void>((resolve) => {
+      begun = resolve
+    })
+    const cancelled = new Promise((resolve) => {
+      // Says a little, and then nothing for ever.
+      const body = new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array([123])), pull: begun, cancel: resolve })
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body, duplex: 'half', signal: controller.signal }
+      routerOf(engine)(new Request('http://x/v1/completions', init)).catch(() => {})
+    })
+    await asked
+    controller.abort(reason)
+    expect(await cancelled).toBe(reason)
+    expect(engine.runs).toEqual([])
+  })
+
   it('from the beginning never reaches the engine', async () => {
     const engine = silent()
     const answer = routerOf(engine)(chat({}, { signal: AbortSignal.abort() })).catch(({ name }: Error) => name)

@@ -57,5 +57,15 @@ describe('fewest tokens', () => {
     const config = readGolden<object>('qwen2_vl/checkpoint/tokenizer_config.json')
     const stripping = createTokenizer({ ...json, normalizer: { type: 'Replace', pattern: { Regex: 'x+' }, content: '' } }, config)
     expect(stripping.fewestTokens('x'.repeat(1000))).toBe(0)
+    const cutting: object[] = [
+      { type: 'WhitespaceSplit' },
+      { type: 'Split', pattern: { Regex: '\\s+' }, behavior: 'Removed', invert: false },
+      { type: 'Split', pattern: { Regex: '\\S+' }, behavior: 'Isolated', invert: true },
+    ]
+    for (const pre_tokenizer of cutting) {
+      const tokenizer = createTokenizer({ ...json, pre_tokenizer }, config)
+      const text = ' '.repeat(1000)
+      expect(tokenizer.fewestTokens(text)).toBeLessThanOrEqual(tokenizer.encode(text, { addSpecialTokens: false }).length)
+    }
   })
 })
