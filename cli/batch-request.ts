@@ -8,7 +8,7 @@ export interface BatchLine {
 }
 
 /** Routes that a line may name. */
-const routes = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings']
+const routes = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/tokenize', '/detokenize']
 
 /** Reads a line: JSON with custom_id, method POST, url and body. What is in the body is the router's to judge. Errors: InvalidRequestError. */
 export function readBatchLine(text: string): BatchLine {

@@ -6,12 +6,13 @@ import { languageOfTexts } from './build-dfa.ts'
 import { languageOfRegex } from './determinize.ts'
 import type { Language } from './dfa.ts'
 import { typeOfSchema } from './schema-types.ts'
+import { NO_MORE_BLANKS } from './state.ts'
 import { textLocal, valueLocal } from './value-locals.ts'
 
 /**
  * What an answer must look like: one JSON value that a schema allows, any JSON object, a text that a regular expression matches as a
- * whole, or one of some texts. whitespace 'some' allows, wherever JSON does before or within the value, one space or one line break
- * with up to 64 spaces; nothing may follow the value.
+ * whole, or one of some texts. whitespace 'some' allows, wherever JSON does within the value, one space or one line break with up to
+ * 20 spaces; nothing may stand before or after the value.
  */
 export type GrammarSpec =
   | { kind: 'json'; schema: unknown; whitespace: 'none' | 'some' }
@@ -50,7 +51,7 @@ export function compileGrammar(spec: GrammarSpec): Grammar {
 }
 
 const jsonGrammar = (schema: unknown, whitespace: 'none' | 'some'): Grammar => ({
-  automaton: new Automaton(valueLocal(typeOfSchema(schema)), whitespace === 'some'),
+  automaton: new Automaton(valueLocal(typeOfSchema(schema), NO_MORE_BLANKS), whitespace === 'some'),
 })
 
 function textGrammar(language: Language, problem: () => string): Grammar {

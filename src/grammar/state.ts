@@ -45,10 +45,13 @@ export interface Sink {
 }
 
 /** Most spaces after a line break. Bounded, so that nobody writes blanks for ever. */
-const WIDEST_INDENT = 64
+const WIDEST_INDENT = 20
 
 /** Blanks written so far: 0 none, 1 a space, else a line break and so many spaces less two. */
 export type Blanks = number
+
+/** As after a space: no blank may follow. */
+export const NO_MORE_BLANKS: Blanks = 1
 
 /** The blanks after one more blank; undefined where `byte` is none, or one too many. */
 export function nextBlanks(blanks: Blanks, byte: number): Blanks | undefined {

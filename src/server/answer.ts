@@ -4,7 +4,7 @@ import { abortError } from '../util/errors.ts'
 import type { Call } from './call.ts'
 import { errorAnswer, refusal } from './errors.ts'
 import { type OpenRequest, openRequest } from './event-reader.ts'
-import { EventStream } from './sse.ts'
+import { EVENT_STREAM_HEADERS, EventStream } from './sse.ts'
 
 /** Takes an event of the request number `at`. */
 export type TakeEvent = (event: StreamEvent, at: number) => void
@@ -63,7 +63,7 @@ export async function runStreamed(call: Call, { requests, chunks, last }: Stream
     })
     .catch((error) => {
       ending.abort(error)
-      if (call.request.signal.aborted) return stream.fail(error)
+      if (call.signal.aborted) return stream.fail(error)
       stream.send(errorAnswer(error, call.body).body)
       stream.end()
     })
@@ -73,9 +73,7 @@ export async function runStreamed(call: Call, { requests, chunks, last }: Stream
     timer = setTimeout(resolve, acceptPatience)
   })
   await Promise.race([Promise.all(runs.map((run) => run.accepted)), patience]).finally(() => clearTimeout(timer))
-  return new Response(stream.body, {
-    headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' },
-  })
+  return new Response(stream.body, { headers: EVENT_STREAM_HEADERS })
 }
 
 interface Ending {
@@ -86,15 +84,15 @@ interface Ending {
 }
 
 /** Ends with the call, or before it. */
-function endingOf({ request }: Call): Ending {
+function endingOf({ signal }: Call): Ending {
   const controller = new AbortController()
-  const abort = (): void => controller.abort(request.signal.reason)
-  if (request.signal.aborted) abort()
-  else request.signal.addEventListener('abort', abort)
+  const abort = (): void => controller.abort(signal.reason)
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort)
   return {
     signal: controller.signal,
     abort: (reason) => controller.abort(reason),
-    done: () => request.signal.removeEventListener('abort', abort),
+    done: () => signal.removeEventListener('abort', abort),
   }
 }
 

@@ -13,6 +13,8 @@ export interface Patience {
 /** A request on its way through a route. */
 export interface Call {
   readonly request: Request
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
   /** The JSON of its body. */
   readonly body: Readonly<Record<string, unknown>>
   readonly engine: ServedEngine

@@ -3,15 +3,15 @@ import { refusal } from './errors.ts'
 
 /** The name that an answer gives the model: as the request called it. Errors: 404 model_not_found. */
 export function nameOf({ models }: Pick<Call, 'models'>, asked: string | null | undefined): string {
-  if (asked != null && !models.includes(asked)) throw modelNotFound(asked, models, 'model')
+  if (asked != null && !models.includes(asked)) throw modelNotFound(asked, models)
   return asked ?? models[0] ?? ''
 }
 
-const modelNotFound = (asked: string, models: readonly string[], param?: string): Error =>
+const modelNotFound = (asked: string, models: readonly string[]): Error =>
   refusal(`There is no model ${JSON.stringify(asked)} here; there is ${models.map((name) => JSON.stringify(name)).join(', ')}.`, {
     status: 404,
     code: 'model_not_found',
-    ...(param !== undefined && { param }),
+    param: 'model',
   })
 
 /** GET /v1/models. */

@@ -1,9 +1,11 @@
 import type { ServedEngine } from '../protocol/served-engine.ts'
+import { abortError } from '../util/errors.ts'
 import type { Call, Patience } from './call.ts'
 import { chatCompletions } from './chat-completions.ts'
 import { parseChatBody } from './chat-request.ts'
 import { parseCompletionBody } from './completion-request.ts'
 import { completions } from './completions.ts'
+import { withEarlyHeaders } from './early-headers.ts'
 import { embeddings, parseEmbeddingBody } from './embeddings.ts'
 import { errorResponse, refusal } from './errors.ts'
 import { engineGone } from './event-reader.ts'
@@ -98,9 +100,21 @@ const post = <T>(
 ): Route => ({
   method: 'POST',
   answer: async (exchange) => {
-    exchange.body = await readJsonBody(exchange.request, exchange.settings.maxBodyBytes)
-    const body = parse(exchange.body)
-    return answer(await callOf(exchange, exchange.body), body)
+    const { request, settings } = exchange
+    const given = await readJsonBody(request, settings.maxBodyBytes)
+    exchange.body = given
+    const body = parse(given)
+    const left = new AbortController()
+    const signal = AbortSignal.any([request.signal, left.signal])
+    const answering = callOf(exchange, given, signal).then((call) => answer(call, body))
+    if (given['stream'] !== true) return answering
+    return withEarlyHeaders(untilAborted(signal, answering), {
+      patience: settings.acceptPatience,
+      keepAlive: settings.keepAlive,
+      signal: request.signal,
+      onCancel: () => left.abort(abortError()),
+      errorResponse: (error) => errorResponse(error, given),
+    })
   },
 })
 
@@ -123,12 +137,17 @@ const routes: Readonly<Record<string, Route>> = {
 const modelRoute = get(retrieveModel)
 
 /** Errors: those of the engine's absence. */
-async function callOf({ request, settings, id }: Exchange, body: Readonly<Record<string, unknown>>): Promise<Call> {
+async function callOf(
+  { request, settings, id }: Exchange,
+  body: Readonly<Record<string, unknown>>,
+  signal = request.signal,
+): Promise<Call> {
   const engine = await settings.engine()
   if (engine.gone.aborted) throw engineGone(engine)
   const { request_id } = body
   return {
     request,
+    signal,
     body,
     engine,
     models: settings.models?.length ? settings.models : [engine.info.model],

@@ -1,6 +1,13 @@
 /** Bytes that may wait unread before the writer is asked to pause. */
 const HIGH_WATER = 65_536
 
+/** Headers of an answer by server-sent events. */
+export const EVENT_STREAM_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache',
+  'x-accel-buffering': 'no',
+}
+
 /** What a stream tells its writer. */
 export interface EventStreamListener {
   /** More is waiting than should be. */

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hermesTemplate } from '../support/tool-template.ts'
 import { ask, type EndpointSite, idleEngine, startEndpointSite, visitAndRegister } from './endpoint-site.ts'
-import { checkTour, type TourPlan, tour } from './openai-tour.ts'
+import { checkTour, type TourPlan, tour, tourText } from './openai-tour.ts'
 import { startBrowser } from './page.ts'
 import { goldenImages, randomModel } from './places.ts'
 import { startServe } from './serve-process.ts'
@@ -25,7 +25,7 @@ beforeAll(async () => {
   browser = await startBrowser()
   page = await browser.newPage()
   await visitAndRegister(page, site)
-  await page.evaluate(`globalThis.goOnTour = ${tour}`)
+  await page.evaluate(`globalThis.goOnTour = ${tourText}`)
 })
 afterAll(async () => {
   await browser.close()

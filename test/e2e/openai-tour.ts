@@ -35,10 +35,8 @@ interface Told {
   usage: Counts
 }
 
-/**
- * Goes through what OpenAI's client can do with a chat model, in Node or as text in a page; it may name nothing outside of itself.
- */
-export async function tour(openai: OpenAI, { model, pictures, template }: TourPlan): Promise<TourReport> {
+/** What the parts of a tour have in common. They run in Node or as text in a page, so that they may name nothing but each other. */
+export function tourKit(openai: OpenAI, { model }: TourPlan) {
   const common = { model, temperature: 0, max_tokens: 8, ignore_eos: true }
   const text = (value: string): OpenAI.ChatCompletionContentPart => ({ type: 'text', text: value })
   const picture = (url: string): OpenAI.ChatCompletionContentPart => ({ type: 'image_url', image_url: { url } })
@@ -59,13 +57,19 @@ export async function tour(openai: OpenAI, { model, pictures, template }: TourPl
       () => 'no error',
       ({ status, code, type, param }) => [status, code, type, param],
     )
-
   const turns: OpenAI.ChatCompletionMessageParam[] = [
     { role: 'system', content: 'Be short.' },
     user('Hi'),
     { role: 'assistant', content: 'Hello' },
     user('Who are you?'),
   ]
+  return { common, text, picture, user, ask, count, tell, refusalOf, turns }
+}
+
+type Kit = ReturnType<typeof tourKit>
+
+/** Conversations, pictures, streams. */
+export async function tourAnswers(openai: OpenAI, { pictures }: TourPlan, { common, text, picture, user, ask, count, tell, turns }: Kit) {
   const conversation = (await ask(turns)).choices[0]?.message.content
 
   const among = (first: string, second: string): OpenAI.ChatCompletionContentPart[] => [
@@ -86,7 +90,11 @@ export async function tour(openai: OpenAI, { model, pictures, template }: TourPl
     if (choices[0]?.finish_reason) streamed.finish_reasons.push(choices[0].finish_reason)
     if (usage) streamed.usage = count(usage)
   }
+  return { conversation, one, interleaved, swapped, streamed }
+}
 
+/** Forms, tools, log-probabilities. */
+export async function tourForms(openai: OpenAI, { pictures, template }: TourPlan, { common, text, picture, user, ask }: Kit) {
   const form = { type: 'object', properties: { shape: { enum: ['circle', 'star'] } }, required: ['shape'], additionalProperties: false }
   const response_format = { type: 'json_schema', json_schema: { name: 'shape', strict: true, schema: form } }
   const held = await ask([user([picture(pictures[0]), text('Which shape?')])], { response_format, max_tokens: 900, ignore_eos: false })
@@ -120,7 +128,12 @@ export async function tour(openai: OpenAI, { model, pictures, template }: TourPl
     count: top_logprobs.length,
     bytes,
   }))
+  const said = calls.flatMap((call) => (call ? [call] : []))
+  return { schema: held.choices[0]?.message.content, calls: said, streamedCalls, logprobs }
+}
 
+/** What is refused, and what is given up. */
+export async function tourTroubles(openai: OpenAI, { model }: TourPlan, { common, picture, user, ask, refusalOf }: Kit) {
   const embeddings: unknown[] = []
   for (const format of [{}, { encoding_format: 'float' as const }, { encoding_format: 'base64' as const }])
     embeddings.push(await refusalOf(openai.embeddings.create({ model, input: 'Hi', ...format })))
@@ -144,13 +157,20 @@ export async function tour(openai: OpenAI, { model, pictures, template }: TourPl
   aborts.push(await whole.then(() => 'no error').catch((error: Error) => error.message))
   const late = openai.chat.completions.create({ ...long, stream: false }, { timeout: 100, maxRetries: 0 })
   aborts.push(await late.then(() => 'no error').catch((error: Error) => error.message))
-
-  const after = (await ask(turns)).choices[0]?.message.content
-  return {
-    ...{ conversation, one, interleaved, swapped, streamed, schema: held.choices[0]?.message.content },
-    ...{ calls: calls.flatMap((call) => (call ? [call] : [])), streamedCalls, logprobs, embeddings, refused, aborts, after },
-  }
+  return { embeddings, refused, aborts }
 }
+
+/** Goes through what OpenAI's client can do with a chat model. */
+export async function tour(openai: OpenAI, plan: TourPlan): Promise<TourReport> {
+  const kit = tourKit(openai, plan)
+  const answers = await tourAnswers(openai, plan, kit)
+  const forms = await tourForms(openai, plan, kit)
+  const troubles = await tourTroubles(openai, plan, kit)
+  return { ...answers, ...forms, ...troubles, after: (await kit.ask(kit.turns)).choices[0]?.message.content }
+}
+
+/** The tour as text that makes the function, for a page. */
+export const tourText = `(() => { ${tourKit}; ${tourAnswers}; ${tourForms}; ${tourTroubles}; return ${tour} })()`
 
 /** What must be true of every tour. */
 export function checkTour(report: TourReport): void {
@@ -178,7 +198,7 @@ export function checkTour(report: TourReport): void {
   const bad = 'invalid_request_error'
   expect(report.embeddings).toEqual(Array.from({ length: 3 }, () => [400, null, bad, 'model']))
   expect(report.refused).toEqual([
-    [404, 'model_not_found', bad, null],
+    [404, 'model_not_found', bad, 'model'],
     [400, null, bad, 'messages'],
     [404, 'model_not_found', bad, 'model'],
     [400, 'context_length_exceeded', bad, 'messages'],

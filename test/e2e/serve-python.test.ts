@@ -52,9 +52,7 @@ describe('the README’s server', () => {
     expect(rest).toEqual([])
     const [npx, ocellus, serve, ...args] = line.replace(README_MODEL, embeddedModel).split(' ')
     expect([npx, ocellus, serve]).toEqual(['npx', 'ocellus', 'serve'])
-    // The model that stands for the README's has 2048 positions.
-    const fitting = args.map((arg) => (arg === '4096' ? '2048' : arg))
-    server = await startServe(...fitting, '--allowed-media-domains', '127.0.0.1')
+    server = await startServe(...args, '--allowed-media-domains', '127.0.0.1')
   })
   afterAll(() => server?.stop())
 

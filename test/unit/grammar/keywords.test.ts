@@ -226,10 +226,11 @@ describe('JSON text', () => {
     ['{"a":{"a":1},"b":{"a":1}}', true],
     ['{a:1}', false],
     ['[1] ', false],
-    [' {"a" : 1 , "b" : [ 1 , 2 ] }', true],
+    ['{ "a" : 1 , "b" : [ 1 , 2 ] }', true],
+    [' {}', false],
     ['{  "a":1}', false],
-    [`[\n${' '.repeat(64)}1]`, true],
-    [`[\n${' '.repeat(65)}1]`, false],
+    [`[\n${' '.repeat(20)}1]`, true],
+    [`[\n${' '.repeat(21)}1]`, false],
     ['[\t1]', false],
   ])('%j is accepted: %s', (text, expected) => {
     expect(accepts(everything, text)).toBe(expected)

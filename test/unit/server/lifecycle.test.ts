@@ -162,6 +162,46 @@ describe('patience', () => {
     ])
   })
 
+  describe('while there is no engine yet, a stream has its headers', () => {
+    const streamed = async (engine: Promise<FakeEngine>, signal?: AbortSignal) =>
+      routerOf(silent(), { engine: () => engine, acceptPatience: 1, keepAlive: 5 })(chat({ stream: true }, signal && { signal }))
+
+    it('and the answer when there is one', async () => {
+      let load: (engine: FakeEngine) => void = () => {}
+      const response = await streamed(new Promise((resolve) => (load = resolve)))
+      expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8'])
+      load(new FakeEngine((run) => say(run, 'Hello')))
+      const events = await eventsOf(response)
+      expect(events.at(-1)).toBe('[DONE]')
+      expect(JSON.stringify(events)).toContain('Hello')
+    })
+
+    it('and an error event when there will be none', async () => {
+      let fail: (error: Error) => void = () => {}
+      const response = await streamed(new Promise((_, reject) => (fail = reject)))
+      fail(Object.assign(new Error('Nobody hosts a model.'), { name: 'EngineNotReadyError' }))
+      const error = { message: 'Nobody hosts a model.', type: 'server_error', param: null, code: 'engine_not_ready' }
+      expect(await eventsOf(response)).toEqual([{ error }, '[DONE]'])
+    })
+
+    it('and a reader who goes away asks nothing of the engine that comes then', async () => {
+      let load: (engine: FakeEngine) => void = () => {}
+      const response = await streamed(new Promise((resolve) => (load = resolve)))
+      await response.body?.cancel()
+      const engine = silent()
+      load(engine)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      expect(engine.runs).toEqual([])
+    })
+
+    it('and a signal breaks it off with its reason', async () => {
+      const controller = new AbortController()
+      const response = await streamed(never, controller.signal)
+      controller.abort()
+      expect(await response.text().catch(({ name }: Error) => name)).toBe('AbortError')
+    })
+  })
+
   it('a whole answer that takes too long is 504, not to be tried again, and the engine is told', async () => {
     const engine = silent()
     const response = await routerOf(engine, { answerTimeout: 5 })(chat())
