@@ -45,6 +45,8 @@ class Exchange implements AnswerSink {
   readonly #id: string
   readonly #tokens = new TokenCount()
   #media: ServedMedia | undefined
+  /** An answer that is no stream: sent when it is complete, so that an engine that ends meanwhile still gives an answer. */
+  #whole: { status: number; headers: Record<string, string>; text: string } | undefined
 
   constructor(request: IncomingMessage, response: ServerResponse, options: FrontOptions) {
     this.#request = request
@@ -83,7 +85,7 @@ class Exchange implements AnswerSink {
         this,
         this.#gone.signal,
       )
-      this.#response.end()
+      this.#end()
     } finally {
       this.#media?.release()
     }
@@ -91,11 +93,15 @@ class Exchange implements AnswerSink {
 
   head(status: number, headers: Record<string, string>): void {
     if (this.#response.headersSent || this.#gone.signal.aborted) return
-    for (const [name, value] of Object.entries(headers)) {
-      // Those of the page are for pages of its own origin, and this connection has its own ways.
-      if (!/^(access-control-.*|vary|connection|keep-alive|transfer-encoding|content-length)$/i.test(name))
-        this.#response.setHeader(name, value)
+    // Those of the page are for pages of its own origin, and this connection has its own ways.
+    const kept = Object.entries(headers).filter(
+      ([name]) => !/^(access-control-.*|vary|connection|keep-alive|transfer-encoding|content-length)$/i.test(name),
+    )
+    if (!isEventStream(headers['content-type'])) {
+      this.#whole = { status, headers: Object.fromEntries(kept), text: '' }
+      return
     }
+    for (const [name, value] of kept) this.#response.setHeader(name, value)
     this.#response.writeHead(status)
     this.#response.flushHeaders()
   }
@@ -103,7 +109,12 @@ class Exchange implements AnswerSink {
   write(text: string): Promise<void> | void {
     this.#tokens.see(text)
     const response = this.#response
-    if (response.destroyed || response.write(this.#media?.rename(text) ?? text)) return
+    const readable = this.#media?.rename(text) ?? text
+    if (this.#whole) {
+      this.#whole.text += readable
+      return
+    }
+    if (response.destroyed || response.write(readable)) return
     return new Promise((resolve) => {
       const done = (): void => {
         response.off('drain', done).off('close', done)
@@ -111,6 +122,13 @@ class Exchange implements AnswerSink {
       }
       response.on('drain', done).on('close', done)
     })
+  }
+
+  #end(): void {
+    const whole = this.#whole
+    if (!whole || this.#gone.signal.aborted) return void this.#response.end()
+    this.#response.writeHead(whole.status, { ...whole.headers, 'content-length': Buffer.byteLength(whole.text) })
+    this.#response.end(whole.text)
   }
 
   /** Says what went wrong, in the way that is still open. */
@@ -122,10 +140,10 @@ class Exchange implements AnswerSink {
       const text = JSON.stringify(body)
       response.writeHead(status, { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
       response.end(text)
-    } else if (String(response.getHeader('content-type')).startsWith('text/event-stream')) {
+    } else {
       // An empty line first, in case an event was cut in two.
       response.end(`\n\ndata: ${JSON.stringify(body)}\n\ndata: [DONE]\n\n`)
-    } else response.destroy()
+    }
   }
 
   async #readBody(): Promise<string> {
@@ -159,6 +177,8 @@ class Exchange implements AnswerSink {
     })
   }
 }
+
+const isEventStream = (type: string | undefined): boolean => type?.startsWith('text/event-stream') ?? false
 
 /** A body that may name media; undefined is the router's to judge. */
 function withMessages(text: string): unknown {
