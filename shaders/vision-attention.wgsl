@@ -1,17 +1,20 @@
 // Attention in both directions within segments of equal length (the frames of a video; one for an image):
 //   out[row, head] = Σ_key softmax_key(q[row, head] · k[key, head] / √HEAD_DIM) v[key, head], over the keys of the row's segment
 //
-// roped [rows, 2 · HEADS · HEAD_DIM] = q | k after rotation; qkv [rows, 3 · HEADS · HEAD_DIM] for v; out [rows, HEADS · HEAD_DIM].
+// query_keys [rows, 2 · HEADS · HEAD_DIM] = q | k after rotation, or with UNTURNED qkv itself; qkv [rows, 3 · HEADS · HEAD_DIM] for v;
+// out [rows, HEADS · HEAD_DIM].
 // One workgroup per (ROWS query rows, head, segment). lib/flash-tile does the rest.
 
 override HEAD_DIM: u32 = 64u;      // a multiple of 4
 override HEADS: u32 = 1u;
 override SCALE: f32 = 0.125;
+override UNTURNED: bool = false;
+override ROW_HEADS: u32 = select(2u, 3u, UNTURNED) * HEADS;   // heads in a row of query_keys
 override COLUMNS: u32 = HEAD_DIM / 4u;
 
 struct Params { segment: u32 }
 
-@group(0) @binding(0) var<storage, read> roped: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> query_keys: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 @group(1) @binding(0) var<uniform> params: Params;
@@ -22,11 +25,11 @@ var<private> head: u32;
 
 fn load_query(row: u32, column: u32) -> vec4<f32> {
   if (first_row + row >= params.segment) { return vec4<f32>(); }
-  return roped[((segment_start + first_row + row) * 2u * HEADS + head) * COLUMNS + column] * SCALE;
+  return query_keys[((segment_start + first_row + row) * ROW_HEADS + head) * COLUMNS + column] * SCALE;
 }
 
 fn load_key(key: u32, column: u32) -> vec4<f32> {
-  return roped[((segment_start + key) * 2u * HEADS + HEADS + head) * COLUMNS + column];
+  return query_keys[((segment_start + key) * ROW_HEADS + HEADS + head) * COLUMNS + column];
 }
 
 fn load_value(key: u32, column: u32) -> vec4<f32> {

@@ -3,6 +3,7 @@ export { LLM, type LLMOptions } from './api/llm.ts'
 export type { LocalEngine } from './api/local-engine.ts'
 export type {
   ArrayInput,
+  AudioEmbeds,
   AudioInput,
   ClipSource,
   ImageEmbeds,

@@ -1,14 +1,16 @@
-import type { WireAudio } from '../protocol/media.ts'
+import type { WireAudio, WireEmbeds } from '../protocol/media.ts'
 import { invalidRequestError } from '../util/errors.ts'
+import { captureEmbeds, isEmbeds } from './capture-embeds.ts'
 import { captureFile, isFile } from './capture-file.ts'
 import { type Captured, describe, tagOf } from './captured.ts'
-import type { AudioInput } from './media-types.ts'
+import type { AudioEmbeds, AudioInput } from './media-types.ts'
 
 /** Whether this is `[samples, sampling_rate]`; any other list is a list of inputs. */
 export const isSamples = (value: unknown): boolean => Array.isArray(value) && value.length === 2 && typeof value[1] === 'number'
 
-/** Copies samples; files and addresses are handed on as they are. Errors: InvalidRequestError for other values, no samples or a rate that is not above 0. */
-export async function captureAudio(input: AudioInput, at: string, uuid?: string | null): Promise<Captured<WireAudio>> {
+/** Copies samples and pre-computed features; files and addresses are handed on as they are. Errors: InvalidRequestError for other values, no samples or a rate that is not above 0. */
+export async function captureAudio(input: AudioInput, at: string, uuid?: string | null): Promise<Captured<WireAudio | WireEmbeds>> {
+  if (isEmbeds(input, 'audio')) return captureEmbeds(input as AudioEmbeds, at, uuid)
   if (isFile(input)) {
     const { wire, transfer } = await captureFile(input, at)
     return { wire: { ...wire, ...(uuid && { uuid }) }, transfer }
@@ -29,5 +31,7 @@ function readSamples(input: AudioInput, at: string): { channels: Float32Array<Ar
     const channels = Array.from({ length: buffer.numberOfChannels }, (_, channel) => Float32Array.from(buffer.getChannelData(channel)))
     return { channels, rate: buffer.sampleRate }
   }
-  throw invalidRequestError(`${at} is ${describe(input)}; sound may be [Float32Array, sampling_rate], an AudioBuffer, a Blob or a URL.`)
+  throw invalidRequestError(
+    `${at} is ${describe(input)}; sound may be [Float32Array, sampling_rate], an AudioBuffer, a Blob or a URL, or an object with audio_embeds.`,
+  )
 }

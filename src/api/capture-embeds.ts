@@ -1,14 +1,18 @@
-import type { WireEmbeds, WireTensor } from '../protocol/media.ts'
+import type { Modality, WireEmbeds, WireTensor } from '../protocol/media.ts'
 import { invalidRequestError } from '../util/errors.ts'
 import { type Captured, describe } from './captured.ts'
-import type { ArrayInput, ImageEmbeds, NestedNumbers, VideoEmbeds } from './media-types.ts'
+import type { ArrayInput, AudioEmbeds, ImageEmbeds, NestedNumbers, VideoEmbeds } from './media-types.ts'
 
-/** Whether this is an object of pre-computed features: one with the key `image_embeds` or `video_embeds`. */
-export const isEmbeds = (value: unknown, modality: 'image' | 'video'): boolean =>
+/** Whether this is an object of pre-computed features: one with the key `image_embeds`, `video_embeds` or `audio_embeds`. */
+export const isEmbeds = (value: unknown, modality: Modality): boolean =>
   typeof value === 'object' && value !== null && `${modality}_embeds` in value
 
 /** Copies pre-computed features. Errors: InvalidRequestError for ragged lists, and data that do not fill their shape. */
-export async function captureEmbeds(input: ImageEmbeds | VideoEmbeds, at: string, uuid?: string | null): Promise<Captured<WireEmbeds>> {
+export async function captureEmbeds(
+  input: ImageEmbeds | VideoEmbeds | AudioEmbeds,
+  at: string,
+  uuid?: string | null,
+): Promise<Captured<WireEmbeds>> {
   const tensors: Record<string, WireTensor> = {}
   for (const [name, value] of Object.entries<ArrayInput | undefined>({ ...input })) {
     if (value !== undefined) tensors[name] = readArray(value, `${at}.${name}`)

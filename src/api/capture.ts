@@ -36,7 +36,7 @@ export async function captureMedia(
   const started = [
     captureAll<ImageInput, WireImage | WireEmbeds>(images, captureImageInput),
     captureAll<VideoInput, WireVideo | WireEmbeds>(videos, (item, at, uuid) => captureVideo(item, at, uuid, signal)),
-    captureAll<AudioInput, WireAudio>(audios, captureAudio),
+    captureAll<AudioInput, WireAudio | WireEmbeds>(audios, captureAudio),
   ] as const
   const transfer: Transferable[] = []
   const settled = await Promise.allSettled(started)

@@ -36,6 +36,11 @@ export interface VideoEmbeds {
   video_grid_thw?: ArrayInput
 }
 
+/** Pre-computed features in place of sounds: audio_embeds [tokens, hidden] of one clip, or [clips, tokens, hidden]. */
+export interface AudioEmbeds {
+  audio_embeds: ArrayInput
+}
+
 /** What `multi_modal_data.image` takes, one or a list: a picture, or pre-computed features. */
 export type ImageInput = PictureSource | ImageEmbeds
 
@@ -61,10 +66,11 @@ export interface ClipSource {
 export type VideoInput = readonly PictureSource[] | HTMLVideoElement | ClipSource | VideoEmbeds | Blob | URL | string
 
 /**
- * What `multi_modal_data.audio` takes, one or a list: mono samples from -1 to 1 with their rate in Hz, or a Web Audio buffer. Files and
- * addresses of sound are refused by the engine in this version (MediaError).
+ * What `multi_modal_data.audio` takes, one or a list: mono samples from -1 to 1 with their rate in Hz, a Web Audio buffer, a WAV file or its
+ * address, or pre-computed features. Channels are mixed and rates converted by the engine. Files of other formats are refused (MediaError);
+ * AudioContext.decodeAudioData makes buffers of them.
  */
-export type AudioInput = readonly [samples: Float32Array, sampling_rate: number] | AudioBuffer | Blob | URL | string
+export type AudioInput = readonly [samples: Float32Array, sampling_rate: number] | AudioBuffer | AudioEmbeds | Blob | URL | string
 
 /**
  * The media of one prompt (vLLM's name): one value or a list per modality, in the order of the placeholders. null stands for content that

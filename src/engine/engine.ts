@@ -12,7 +12,7 @@ import type {
 import { chooseChatTemplate } from '../text/chat-template-source.ts'
 import { abortError, invalidRequestError, messageOf, queueFullError } from '../util/errors.ts'
 import { toolFormatOf } from '../util/tool-format.ts'
-import { type ModelLocation, openSource, type SourceOptions } from '../weights/source.ts'
+import { type ModelLocation, type ModelSource, openSource, type SourceOptions } from '../weights/source.ts'
 import { checkOptions } from './config.ts'
 import { lossOf } from './device-loss.ts'
 import { type LoadedModel, loadModel } from './load-model.ts'
@@ -57,14 +57,11 @@ export class Engine implements EngineApi {
       const checked = checkOptions(options)
       const { signal } = loading
       const { fetch } = this.#environment
-      const source = openSource(options.model as ModelLocation, {
-        revision: options.revision,
-        token: options.hf_token,
-        signal,
-        ...(fetch && { fetch }),
-      })
+      const access = { token: options.hf_token, signal, ...(fetch && { fetch }) }
+      const source = openSource(options.model as ModelLocation, { ...access, revision: options.revision })
+      const openId = (id: string): ModelSource => openSource(id, access)
       const tell = (event: ProgressEvent): void => tellSafely(onProgress, event)
-      const model = await loadModel({ source, options: checked, onProgress: tell, signal, gpu: this.#environment.gpu })
+      const model = await loadModel({ source, openId, options: checked, onProgress: tell, signal, gpu: this.#environment.gpu })
       this.#model = model
       this.#watch(model)
       await warmUp(model, tell, signal)

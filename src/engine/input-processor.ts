@@ -1,4 +1,4 @@
-import type { AnyFamily, PreparedByKind, PreparedMedia } from '../models/family.ts'
+import type { AnyFamily, Encode, PreparedByKind, PreparedMedia } from '../models/family.ts'
 import type { EngineRequest, TokenizeInput, TokenizeOutput, WirePrompt } from '../protocol/engine-api.ts'
 import { renderChat } from '../text/chat-template.ts'
 import { type ChatTemplateSources, chooseChatTemplate } from '../text/chat-template-source.ts'
@@ -6,6 +6,7 @@ import type { Tokenizer } from '../text/tokenizer.ts'
 import { contextLengthError, invalidRequestError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
 import { MEDIA_KINDS, type MediaLimits } from './media-limits.ts'
+import { plainMessages } from './plain-content.ts'
 import { closeMedia, type KeyedByKind, MediaPreparer } from './prepare-media.ts'
 import type { AcceptedRequest } from './request.ts'
 import { type ResolvedSampling, resolveSampling, type SamplingContext } from './sampling.ts'
@@ -88,10 +89,11 @@ export class InputProcessor {
       media: expanded.spans.map((span): SequenceMedia => {
         const item = keyed[span.kind]?.[span.item]
         if (!item) throw invalidRequestError(`The prompt has a placeholder for ${span.kind} ${span.item + 1}, which was not given.`)
-        return { ...item, offset: span.offset, length: span.length }
+        return { ...item, offset: span.offset, length: span.length, row: span.row ?? 0 }
       }),
       positions: positions.streams,
       nextPosition: positions.next,
+      longPositions: positions.long,
       sampling,
       maxTokens: this.#maxTokens(sampling, expanded.tokenIds.length),
       priority: priorityOf(request),
@@ -101,42 +103,30 @@ export class InputProcessor {
     }
   }
 
-  #promptOf({ input }: EngineRequest): {
-    text: string | null
-    source: string | readonly number[]
-    encode: (text: string, special: boolean) => number[]
-  } {
+  #promptOf({ input }: EngineRequest): { text: string | null; source: string | readonly number[]; encode: Encode } {
     const { tokenizer } = this.#model
+    // A beginning that is written already, as by many templates, is not written again.
+    const encode: Encode = (part, special) => tokenizer.encode(part, { addSpecialTokens: special && 'auto' })
     if ('prompt_token_ids' in input) {
       const ids = input.prompt_token_ids
       const odd = Array.isArray(ids) ? ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < this.#vocabulary)) : ids
       if (odd !== undefined)
         throw invalidRequestError(`prompt_token_ids must be a list of ids from 0 to ${this.#vocabulary - 1}, got ${JSON.stringify(odd)}.`)
-      return { text: null, source: ids, encode: () => [] }
+      return { text: null, source: ids, encode }
     }
-    if ('messages' in input) {
-      const text = this.#render(input)
-      this.#checkText(text)
-      // The template has written every special token that belongs there.
-      return { text, source: text, encode: (part) => tokenizer.encode(part, { addSpecialTokens: false }) }
-    }
-    const text = textOf(input.prompt)
+    const text = 'messages' in input ? this.#render(input) : textOf(input.prompt)
     this.#checkText(text)
-    return {
-      text,
-      source: text,
-      encode: (part, special) => tokenizer.encode(part, { addSpecialTokens: special && 'auto' }),
-    }
+    return { text, source: text, encode }
   }
 
   #render({ messages, chat }: Extract<WirePrompt, { messages: unknown }>): string {
     if (!Array.isArray(messages) || messages.length === 0) throw invalidRequestError('messages must hold at least one message, got none.')
-    const { templates, tokenizer } = this.#model
+    const { family, templates, tokenizer } = this.#model
     const own = chat.chat_template ?? templates.chatTemplate
     if (own !== undefined && typeof own !== 'string') throw invalidRequestError(`chat_template must be a string, got ${showValue(own)}.`)
     const template = chooseChatTemplate({ ...templates, chatTemplate: own }, (chat.tools?.length ?? 0) > 0)
     return renderChat(template, {
-      messages,
+      messages: family.placeholder ? plainMessages(messages, family.placeholder) : messages,
       tools: chat.tools,
       add_generation_prompt: chat.add_generation_prompt ?? !chat.continue_final_message,
       continue_final_message: chat.continue_final_message,

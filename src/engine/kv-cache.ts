@@ -140,8 +140,8 @@ export class KvCache {
 function prefixKey(sequence: Sequence, i: number): string {
   const begin = i * BLOCK_SIZE
   const end = begin + BLOCK_SIZE
-  const parent = i === 0 ? JSON.stringify(sequence.init.cacheSalt) : sequence.prefixIds[i - 1]
+  const parent = i === 0 ? JSON.stringify([sequence.init.cacheSalt, sequence.shift]) : sequence.prefixIds[i - 1]
   const media = sequence.init.media.filter((item) => item.offset < end && item.offset + item.length > begin)
-  const under = media.map((item) => JSON.stringify([item.offset - begin, item.key]))
+  const under = media.map((item) => JSON.stringify([item.offset - (item.row ?? 0) - begin, item.key]))
   return [parent, sequence.tokens.slice(begin, end).join(), ...under].join('|')
 }

@@ -15,6 +15,7 @@ import { EngineCore } from './engine-core.ts'
 import { InputProcessor } from './input-processor.ts'
 import { KvCache } from './kv-cache.ts'
 import { type LoadedFiles, readModelFiles } from './model-files.ts'
+import { joinParts } from './model-parts.ts'
 import { ModelRunner } from './model-runner.ts'
 import { Scheduler } from './scheduler.ts'
 import { loadWeights } from './weight-loader.ts'
@@ -39,6 +40,8 @@ export interface LoadedModel {
 /** What loading a model takes. */
 export interface LoadContext {
   readonly source: ModelSource
+  /** Opens the repository of a part that config.json names by Hub id. */
+  readonly openId: (id: string) => ModelSource
   readonly options: CheckedOptions
   readonly onProgress: (event: ProgressEvent) => void
   readonly signal: AbortSignal
@@ -75,15 +78,9 @@ async function loadOn(
 ): Promise<Omit<LoadedModel, 'kernelTimes'>> {
   const { source, options, onProgress, signal } = context
   const { name } = source
-  const files = await readModelFiles(source, options.chat_template, (file, state) => {
-    for (const status of state === 'begin' ? (['initiate', 'download'] as const) : (['done'] as const)) onProgress({ status, name, file })
-  })
-  signal.throwIfAborted()
-  const modelType = String(files.config['model_type'])
-  const family = findFamily(files.config['model_type'])
+  const { files, modelType, family, checkpoint } = await readModel(context)
   const familyConfig = family.readConfig(files)
   const shape = family.decoder(familyConfig)
-  const checkpoint = await openCheckpoint(source, signal)
   const config = resolveConfig(options, { name, shape, parameters: parametersOf(checkpoint) }, gpu)
   const { dtype, quantization } = config
   const onBytes = weightProgress(name, onProgress)
@@ -127,6 +124,18 @@ async function loadOn(
     kv.forget()
   }
   return { gpu, config, modelType, family, files, input, core, scheduler, kv, forget }
+}
+
+/** A model's small files, its family, and its tensors' names, those of parts that lie elsewhere included. */
+async function readModel({ source, openId, options, onProgress, signal }: LoadContext) {
+  const { name } = source
+  const own = await readModelFiles(source, options.chat_template, (file, state) => {
+    for (const status of state === 'begin' ? (['initiate', 'download'] as const) : (['done'] as const)) onProgress({ status, name, file })
+  })
+  signal.throwIfAborted()
+  const family = findFamily(own.config['model_type'])
+  const { config, checkpoint } = await joinParts(family, own.config, await openCheckpoint(source, signal), { source, openId, signal })
+  return { files: { ...own, config }, modelType: String(config['model_type']), family, checkpoint }
 }
 
 const parametersOf = ({ tensors }: Checkpoint): number =>

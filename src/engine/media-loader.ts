@@ -1,6 +1,9 @@
 import { closeImage, decodeImage, type EncodedImage } from '../media/decode.ts'
 import type { RgbImage } from '../media/rgb-image.ts'
-import type { WireImage, WireVideo } from '../protocol/media.ts'
+import type { Sound } from '../media/sound.ts'
+import { decodeWav, isWav } from '../media/wav.ts'
+import type { MediaKind } from '../models/family.ts'
+import type { WireAudio, WireImage, WireVideo } from '../protocol/media.ts'
 import { invalidRequestError, mediaError, withCode } from '../util/errors.ts'
 import { fetchMedia } from '../util/fetch-media.ts'
 import { Turns } from '../util/turns.ts'
@@ -13,13 +16,16 @@ const DECODES = 2
 
 /** Whose media it is, how errors call it, and what ends the work. */
 export interface LoadContext {
-  readonly kind: 'image' | 'video'
+  readonly kind: MediaKind
   readonly name: string
   readonly signal: AbortSignal
 }
 
 /** An item with content, other than a clip's file. */
 export type LoadableMedia = Exclude<WireImage, { kind: 'cached' }> | Extract<WireVideo, { kind: 'frames' }>
+
+/** A sound with content. */
+export type LoadableSound = Exclude<WireAudio, { kind: 'cached' }>
 
 /** Fetches and decodes media, within the engine's limits. */
 export class MediaLoader {
@@ -43,23 +49,46 @@ export class MediaLoader {
     return pictures
   }
 
+  /** A sound: samples as they are, or a WAV file's. Errors: MediaError with a code, InvalidRequestError, AbortError. */
+  async loadSound(sound: LoadableSound, { kind, name, signal }: LoadContext): Promise<Sound> {
+    if (sound.kind === 'samples') return readSamples(sound, name)
+    const { bytes: most } = this.#limits
+    if (sound.kind === 'blob') checkSize(sound.blob, name, most[kind])
+    const bytes =
+      sound.kind === 'url' ? await this.#fetchBytes(sound.url, { kind, name, signal }) : new Uint8Array(await sound.blob.arrayBuffer())
+    signal.throwIfAborted()
+    if (isWav(bytes)) return decodeWav(bytes, name)
+    throw mediaError(
+      `${name} is no WAV file; of files only WAV is read. Decode others in the page (AudioContext.decodeAudioData) and give the AudioBuffer.`,
+    )
+  }
+
   async #decode(image: EncodedImage, { kind, name, signal }: LoadContext): Promise<RgbImage> {
-    const { timeouts, bytes, pixels, hosts } = this.#limits
+    const { bytes, pixels } = this.#limits
     try {
       if (image.kind === 'blob') checkSize(image.blob, name, bytes[kind])
-      const source =
-        image.kind === 'url' ? await this.#fetch(image.url, { name, timeout: timeouts[kind], maxBytes: bytes[kind], hosts, signal }) : image
+      const source: EncodedImage =
+        image.kind === 'url' ? { kind: 'file', bytes: await this.#fetchBytes(image.url, { kind, name, signal }) } : image
       return await this.#decoding.run(() => decodeImage(source, { name, maxPixels: pixels, signal }), signal)
     } finally {
       closeImage(image)
     }
   }
 
-  async #fetch(url: string, options: Parameters<typeof fetchMedia>[1] & { signal: AbortSignal }): Promise<EncodedImage> {
+  async #fetchBytes(url: string, { kind, name, signal }: LoadContext): Promise<Uint8Array<ArrayBuffer>> {
+    const { timeouts, bytes, hosts } = this.#limits
+    const fetched = () => fetchMedia(url, { name, timeout: timeouts[kind], maxBytes: bytes[kind], hosts, signal })
     // What is in the address itself waits for no host.
-    const fetched = () => fetchMedia(url, options)
-    return { kind: 'file', bytes: await (/^data:/i.test(url) ? fetched() : this.#fetching.run(fetched, options.signal)) }
+    return await (/^data:/i.test(url) ? fetched() : this.#fetching.run(fetched, signal))
   }
+}
+
+/** Samples as captured, checked: they may come from another thread's program. */
+function readSamples({ channels, sampling_rate: rate }: Extract<WireAudio, { kind: 'samples' }>, name: string): Sound {
+  const length = channels[0]?.length ?? 0
+  if (length === 0) throw mediaError(`${name} has no samples.`)
+  if (channels.some((channel) => channel.length !== length)) throw mediaError(`${name} has channels of different lengths.`)
+  return { channels, rate }
 }
 
 function checkSize(blob: Blob, name: string, most: number): void {

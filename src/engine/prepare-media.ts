@@ -1,12 +1,12 @@
-import { hashImages, hashTensors } from '../media/content-hash.ts'
+import { hashImages, hashSound, hashTensors } from '../media/content-hash.ts'
 import { closeImage } from '../media/decode.ts'
 import type { RgbImage } from '../media/rgb-image.ts'
 import type { AnyFamily, HostArray, MediaKind, PreparedMedia } from '../models/family.ts'
 import type { WireAudio, WireEmbeds, WireImage, WireMedia, WireVideo } from '../protocol/media.ts'
-import { type ErrorCode, invalidRequestError, mediaError, withCode } from '../util/errors.ts'
+import { invalidRequestError, mediaError, withCode } from '../util/errors.ts'
 import { LruMap } from '../util/lru-map.ts'
 import { MEDIA_KINDS, type MediaLimits } from './media-limits.ts'
-import { MediaLoader } from './media-loader.ts'
+import { type LoadableMedia, type LoadableSound, MediaLoader } from './media-loader.ts'
 
 /** A prepared item and what the caches know it by. */
 export interface KeyedMedia {
@@ -24,15 +24,20 @@ export interface MediaRules {
 }
 
 type Options = Readonly<Record<string, unknown>>
-type Kind = 'image' | 'video'
-type WireItem = WireImage | WireVideo | WireEmbeds
+type WireItem = WireImage | WireVideo | WireAudio | WireEmbeds
 
 /** One item of a request, with how errors call it and what its preparation depends on. */
 interface Item {
-  readonly kind: Kind
+  readonly kind: MediaKind
   readonly wire: WireItem
   readonly name: string
   readonly options: Options
+}
+
+/** What was read of an item: what it is known by, and how it is prepared when that is not known. */
+interface Content {
+  readonly hash: string
+  readonly prepare: () => PreparedMedia
 }
 
 /** Bytes of prepared items kept, so that a picture asked about twice is resized once, and one with a uuid need not be sent twice. */
@@ -59,7 +64,7 @@ export class MediaPreparer {
    */
   async prepare(media: WireMedia, options: Options, signal: AbortSignal): Promise<KeyedByKind> {
     this.#checkKinds(media)
-    const items = (['image', 'video'] as const).flatMap((kind) => itemsOf(kind, media[kind] ?? [], options))
+    const items = MEDIA_KINDS.flatMap((kind) => itemsOf(kind, media[kind] ?? [], options))
     const given = new Map<string, KeyedMedia[]>()
     const recalled = items.map((item) => this.#recall(item, items))
     // The first failure ends the others.
@@ -80,7 +85,7 @@ export class MediaPreparer {
       const keyed = item.wire.kind === 'cached' && !recalled[i] ? given.get(nameOf(item)) : all[i]
       result[item.kind] = [...(result[item.kind] ?? []), ...(keyed ?? [])]
     }
-    for (const kind of ['image', 'video'] as const) this.#checkCount(kind, result[kind]?.length ?? 0)
+    for (const kind of MEDIA_KINDS) this.#checkCount(kind, result[kind]?.length ?? 0)
     return result
   }
 
@@ -92,8 +97,7 @@ export class MediaPreparer {
       if (!kinds.includes(kind)) throw invalidRequestError(`This model takes no ${kind}; it takes ${kinds.join(' and ') || 'text only'}.`)
       this.#checkCount(kind, count)
     }
-    for (const clip of media.video ?? []) refuseFile(clip, 'video')
-    for (const sound of media.audio ?? []) refuseFile(sound, 'audio')
+    for (const clip of media.video ?? []) refuseFile(clip)
   }
 
   #checkCount(kind: MediaKind, count: number): void {
@@ -122,7 +126,7 @@ export class MediaPreparer {
 
   async #prepareItem(item: Item, signal: AbortSignal): Promise<KeyedMedia[]> {
     const { wire } = item
-    const keyed = wire.kind === 'embeds' ? await this.#prepareEmbeds(item.kind, wire) : [await this.#preparePixels(item, signal)]
+    const keyed = wire.kind === 'embeds' ? await this.#prepareEmbeds(item.kind, wire) : [await this.#prepareContent(item, signal)]
     if (wire.uuid === undefined) return keyed
     for (const { key, media } of keyed) this.#prepared.set(key, media)
     this.#named.set(
@@ -132,7 +136,7 @@ export class MediaPreparer {
     return keyed
   }
 
-  async #prepareEmbeds(kind: Kind, wire: WireEmbeds): Promise<KeyedMedia[]> {
+  async #prepareEmbeds(kind: MediaKind, wire: WireEmbeds): Promise<KeyedMedia[]> {
     const { family, config } = this.#rules
     const tensors = hostArrays(wire)
     const content = await hashTensors(tensors)
@@ -140,22 +144,35 @@ export class MediaPreparer {
     return items.map((media, i) => ({ key: `${kind} embeds ${content} ${i} of ${media.tokens} rows`, media }))
   }
 
-  async #preparePixels({ kind, wire, name, options }: Item, signal: AbortSignal): Promise<KeyedMedia> {
+  async #prepareContent(item: Item, signal: AbortSignal): Promise<KeyedMedia> {
     try {
-      const frames = await this.#loader.load(wire as Parameters<MediaLoader['load']>[0], { kind, name, signal })
-      const key = `${kind} ${await hashImages(frames)} ${JSON.stringify(options)}`
-      const media = this.#prepared.get(key) ?? this.#prepareFrames(kind, frames, options)
+      const { hash, prepare } = item.kind === 'audio' ? await this.#readSound(item, signal) : await this.#readPictures(item, signal)
+      const key = `${item.kind} ${hash} ${JSON.stringify(item.options)}`
+      const media = this.#prepared.get(key) ?? prepare()
       this.#prepared.set(key, media)
       return { key, media }
     } catch (error) {
-      if (error instanceof Error && error.name === 'MediaError' && !('code' in error)) throw withCode(error, `invalid_${kind}`)
+      if (error instanceof Error && error.name === 'MediaError' && !('code' in error)) throw withCode(error, `invalid_${item.kind}`)
       throw error
     }
   }
 
-  #prepareFrames(kind: Kind, frames: readonly RgbImage[], options: Options): PreparedMedia {
+  async #readPictures({ kind, wire, name, options }: Item, signal: AbortSignal): Promise<Content> {
+    const frames = await this.#loader.load(wire as LoadableMedia, { kind, name, signal })
     const { family, config } = this.#rules
-    return kind === 'video' ? family.prepareVideo(config, frames, options) : family.prepareImage(config, frames[0] as RgbImage, options)
+    const prepare = (): PreparedMedia =>
+      kind === 'video' ? family.prepareVideo(config, frames, options) : family.prepareImage(config, frames[0] as RgbImage, options)
+    return { hash: await hashImages(frames), prepare }
+  }
+
+  async #readSound({ kind, wire, name, options }: Item, signal: AbortSignal): Promise<Content> {
+    const sound = await this.#loader.loadSound(wire as LoadableSound, { kind, name, signal })
+    const { family, config } = this.#rules
+    const prepare = (): PreparedMedia => {
+      if (!family.prepareAudio) throw invalidRequestError(`This model takes no audio; it takes ${family.kinds.join(' and ')}.`)
+      return family.prepareAudio(config, sound, options)
+    }
+    return { hash: await hashSound(sound), prepare }
   }
 }
 
@@ -165,20 +182,16 @@ export function closeMedia({ image = [], video = [] }: WireMedia): void {
   for (const picture of pictures) if (picture.kind === 'bitmap' || picture.kind === 'frame') closeImage(picture)
 }
 
-const itemsOf = (kind: Kind, list: readonly WireItem[], options: Options): Item[] =>
+const itemsOf = (kind: MediaKind, list: readonly WireItem[], options: Options): Item[] =>
   list.map((wire, i) => ({ kind, wire, options, name: list.length === 1 ? `The ${kind}` : `${kind} ${i + 1} of ${list.length}` }))
 
 const nameOf = ({ kind, wire, options }: Item): string => `${kind} ${JSON.stringify(options)} ${wire.uuid}`
 
-const FILES: Readonly<Record<'video' | 'audio', readonly [code: ErrorCode, message: string]>> = {
-  video: ['invalid_video', 'Clips as files cannot be decoded in this version; send the clip as frames, such as data:video/jpeg;base64,….'],
-  audio: ['invalid_audio', 'Sound files cannot be decoded in this version; send samples with their rate.'],
-}
-
-/** Errors: MediaError for what is a file, whose address is not even fetched. */
-function refuseFile({ kind: form }: WireVideo | WireEmbeds | WireAudio, kind: 'video' | 'audio'): void {
-  const [code, message] = FILES[kind]
-  if (form === 'url' || form === 'blob') throw withCode(mediaError(message), code)
+/** Errors: MediaError for a clip that is a file, whose address is not even fetched. */
+function refuseFile({ kind: form }: WireVideo | WireEmbeds): void {
+  if (form !== 'url' && form !== 'blob') return
+  const words = 'Clips as files cannot be decoded in this version; send the clip as frames, such as data:video/jpeg;base64,….'
+  throw withCode(mediaError(words), 'invalid_video')
 }
 
 /** Grids are whole numbers; everything else stays as it came. */

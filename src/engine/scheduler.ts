@@ -72,6 +72,7 @@ export class Scheduler {
     const tokens = Math.min(this.#limits.maxTokens, Math.max(maxTokens, maxSequences))
     const turn: Turn = { rows: [], encode: [], tokens, promptRows }
     let putBack = false
+    for (const sequence of this.running.filter(({ hasOutgrown }) => hasOutgrown)) this.#putBack(sequence)
     for (const sequence of [...this.running]) {
       if (turn.tokens === 0) break
       if (sequence.state !== 'running' || sequence.paused) continue
@@ -93,7 +94,7 @@ export class Scheduler {
     if (!isDecode(plan.rows) || plan.rows.length < this.#active) return undefined
     if (plan.rows.some(({ sequence }) => sequence.state !== 'running' || sequence.paused || sequence.grammar)) return undefined
     if (this.freePlaces > 0 && this.waiting.some((sequence) => sequence.isReady && !sequence.paused)) return undefined
-    const steps = Math.min(maxSteps, Math.max(...plan.rows.map((row) => row.sequence.remaining)) - ahead)
+    const steps = Math.min(maxSteps, usefulSteps(plan.rows) - ahead)
     if (steps < 1 || !plan.rows.every((row) => this.#reserveSteps(row.sequence, ahead + steps))) return undefined
     return { rows: plan.rows.map((row) => ({ ...row, start: row.sequence.computed + ahead })), encode: [], steps }
   }
@@ -104,6 +105,7 @@ export class Scheduler {
       if (turn.tokens === 0) return
       if (!sequence.isReady || sequence.paused) continue
       if (this.running.length >= this.#limits.maxSequences && !this.#putBackPaused()) return
+      sequence.settle()
       // Cached blocks come without logits, so prompt_logprobs needs every token computed.
       sequence.computed = sequence.wantsPromptLogprobs ? 0 : this.#kv.adopt(sequence)
       const count = this.#reserveAll(sequence) ? this.#affordable(sequence, turn) : 0
@@ -127,8 +129,8 @@ export class Scheduler {
     for (const item of sequence.init.media) {
       if (item.offset >= end || item.offset + item.length <= start || sequence.pins.has(item.key)) continue
       if (!this.#media.find(item.key)) {
-        let rows = this.#media.allocate(item.key, item.length)
-        while (!rows && this.#putBackPaused(({ pins }) => pins.size > 0)) rows = this.#media.allocate(item.key, item.length)
+        let rows = this.#media.allocate(item.key, item.media.tokens)
+        while (!rows && this.#putBackPaused(({ pins }) => pins.size > 0)) rows = this.#media.allocate(item.key, item.media.tokens)
         if (!rows) return Math.max(0, item.offset - start)
         turn.encode.push({ key: item.key, media: item.media, rows })
       }
@@ -147,7 +149,7 @@ export class Scheduler {
 
   #stepsFor(rows: readonly PlanRow[], maxSteps: number): number {
     if (!isDecode(rows) || rows.some((row) => row.sequence.grammar)) return 1
-    let steps = Math.min(maxSteps, Math.max(...rows.map((row) => row.sequence.remaining)))
+    let steps = Math.min(maxSteps, usefulSteps(rows))
     while (steps > 1 && !rows.every((row) => this.#reserveSteps(row.sequence, steps))) steps >>= 1
     return Math.max(1, steps)
   }
@@ -199,6 +201,10 @@ export class Scheduler {
     sequence.pins.delete(key)
   }
 }
+
+/** Tokens per row after which all have ended, or one has outgrown what was computed. */
+const usefulSteps = (rows: readonly PlanRow[]): number =>
+  Math.min(Math.max(...rows.map(({ sequence }) => sequence.remaining)), ...rows.map(({ sequence }) => sequence.roomToGrow))
 
 /** What a turn has planned, and what it can still spend. */
 interface Turn {

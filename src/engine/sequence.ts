@@ -1,4 +1,4 @@
-import type { PreparedMedia } from '../models/family.ts'
+import type { LongPositions, PreparedMedia } from '../models/family.ts'
 import type { ResolvedSampling } from './sampling.ts'
 import type { SequenceGrammar } from './sequence-grammar.ts'
 
@@ -8,6 +8,8 @@ export interface SequenceMedia {
   readonly key: string
   readonly offset: number
   readonly length: number
+  /** Which of the item's rows stands at `offset`. Default 0. */
+  readonly row?: number
   readonly media: PreparedMedia
 }
 
@@ -24,6 +26,8 @@ export interface SequenceInit {
   readonly positions: Int32Array
   /** Position of the first generated token, equal in all three streams. */
   readonly nextPosition: number
+  /** How positions change when the sequence has grown; undefined: not at all. */
+  readonly longPositions?: LongPositions | undefined
   readonly sampling: ResolvedSampling
   /** New tokens at most, already cut to what max_model_len leaves. */
   readonly maxTokens: number
@@ -59,6 +63,8 @@ export class Sequence {
   promptLogprobsDone = 0
   /** What its text must follow. The next token's mask is known only when the last token is, so it takes one step at a time. */
   grammar: SequenceGrammar | undefined
+  /** What is added to all its positions. Changes only while nothing is computed. */
+  shift = 0
   /** Nobody reads what it writes: it is not to be computed further, and the first to be put back. */
   paused = false
 
@@ -91,11 +97,28 @@ export class Sequence {
     return this.init.sampling.promptLogprobs !== undefined && this.promptLogprobsDone < this.promptLength && !this.init.leader
   }
 
+  /** What was computed no longer holds: the sequence is longer than its positions are good for. */
+  get hasOutgrown(): boolean {
+    const { longPositions: long } = this.init
+    return long !== undefined && this.shift !== long.shift && this.tokens.length > long.above
+  }
+
+  /** Tokens that can still be computed before it outgrows its positions. */
+  get roomToGrow(): number {
+    const { longPositions: long } = this.init
+    return long === undefined || this.shift === long.shift ? Number.POSITIVE_INFINITY : long.above - this.computed
+  }
+
+  /** Takes the positions for its length. Nothing may be computed yet. */
+  settle(): void {
+    if (this.hasOutgrown) this.shift = this.init.longPositions?.shift ?? 0
+  }
+
   /** Rotary position of the token at `place` in stream 0 (temporal), 1 (height) or 2 (width). */
   positionAt(stream: number, place: number): number {
     const { positions, nextPosition } = this.init
-    if (place < this.promptLength) return positions[stream * this.promptLength + place] ?? 0
-    return nextPosition + place - this.promptLength
+    if (place < this.promptLength) return this.shift + (positions[stream * this.promptLength + place] ?? 0)
+    return this.shift + nextPosition + place - this.promptLength
   }
 
   /** The media item that covers `place`. */

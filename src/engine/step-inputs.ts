@@ -152,7 +152,7 @@ export function packStep(
       words[layout.tokenSequence + token] = row
       words[layout.tokenSlot + token] = place
       const media = sequence.mediaAt(place)
-      if (media) words[layout.mediaRows + token] = context.mediaRows(media.key).start + place - media.offset
+      if (media) words[layout.mediaRows + token] = context.mediaRows(media.key).start + (media.row ?? 0) + place - media.offset
     }
   })
   for (let i = token; i < shape.tokens; i++) words[layout.tokenSlot + i] = i % BLOCK_SIZE

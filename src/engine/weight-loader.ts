@@ -5,7 +5,7 @@ import type { LinearPart, LinearWeight, WeightFormat, WeightReader, WeightRole }
 import type { QuantizationOption } from '../protocol/engine-api.ts'
 import { modelLoadError } from '../util/errors.ts'
 import type { Checkpoint, CheckpointTensor } from '../weights/checkpoint.ts'
-import { bytesPerRow, columnMultiple, convertRows, dtypeBytes, type FloatDtype, isFloatDtype } from '../weights/convert.ts'
+import { bytesPerRow, columnMultiple, convertRows, dtypeBytes, type FloatDtype, isFloatDtype, transposeRows } from '../weights/convert.ts'
 import { canonicalNames, isUnused } from '../weights/key-names.ts'
 
 /** Where a checkpoint tensor's rows go. */
@@ -19,6 +19,8 @@ interface Target {
   readonly scales: Tensor | undefined
   /** Rows of `data` before this tensor's. */
   readonly rowOffset: number
+  /** The file has columns for rows. */
+  readonly transposed?: boolean
 }
 
 /** How weights are stored and who is told. */
@@ -49,6 +51,8 @@ export async function loadWeights<W>(
   return weights
 }
 
+type LinearOptions = Parameters<WeightReader['linear']>[2]
+
 class WeightLoader {
   readonly #gpu: Gpu
   readonly #checkpoint: Checkpoint
@@ -72,14 +76,14 @@ class WeightLoader {
     return {
       scope: (name) => this.reader(`${prefix}${name}.`),
       has: (name) => this.#stored.has(prefix + name),
+      skip: (name) => this.#skip(`${prefix}${name}.`),
       tensor: (name, shape) => this.#vector(prefix + name, shape),
-      linear: (parts, cols, { role, bias = false }) => {
+      linear: (parts, cols, options) => {
         const list = Array.isArray(parts) ? (parts as readonly LinearPart[]) : [parts as LinearPart]
         return this.#linear(
           list.map((part) => ({ ...part, name: prefix + part.name })),
           cols,
-          role,
-          bias,
+          options,
         )
       },
     }
@@ -107,8 +111,12 @@ class WeightLoader {
 
   async stream(): Promise<void> {
     const byName = new Map(this.#targets.map((target) => [target.stored, target]))
-    // Two rows at a time, as writes to the GPU are in words of four bytes and a row's scales may be two bytes short of one.
-    const wanted = this.#targets.map(({ stored, dtype, cols }) => ({ name: stored, rowBytes: 2 * cols * dtypeBytes[dtype] }))
+    // Two rows at a time, as writes to the GPU are in words of four bytes and a row's scales may be two bytes short of one. A matrix that
+    // is to be transposed comes whole.
+    const wanted = this.#targets.map(({ stored, dtype, cols, transposed }) => ({
+      name: stored,
+      rowBytes: transposed ? this.#bytesOf(stored, dtype) : 2 * cols * dtypeBytes[dtype],
+    }))
     const { signal, onProgress } = this.#options
     await this.#checkpoint.streamTensors(wanted, (name, at, bytes) => this.#write(byName.get(name) as Target, at, bytes), {
       signal,
@@ -116,10 +124,14 @@ class WeightLoader {
     })
   }
 
+  #bytesOf(stored: string, dtype: FloatDtype): number {
+    return elementCount(this.#checkpoint.tensors.get(stored)?.shape ?? []) * dtypeBytes[dtype]
+  }
+
   #write(target: Target, byteOffset: number, bytes: Uint8Array<ArrayBuffer>): void {
     const { dtype, cols, format, data, scales } = target
     const row = target.rowOffset + byteOffset / (cols * dtypeBytes[dtype])
-    const rows = convertRows(bytes, dtype, cols, format)
+    const rows = convertRows(target.transposed ? transposeRows(bytes, dtype, cols) : bytes, dtype, cols, format)
     if (rows.overflow > 0) {
       throw modelLoadError(
         `Tensor '${target.stored}' has ${rows.overflow} values that ${format} cannot hold; load with dtype: 'float32' and no quantization.`,
@@ -146,13 +158,17 @@ class WeightLoader {
     return tensor
   }
 
+  #skip(prefix: string): void {
+    for (const name of this.#stored.keys()) if (name.startsWith(prefix)) this.#used.add(name)
+  }
+
   #vector(name: string, shape: readonly number[]): Tensor {
     const data = this.#declare('f32', shape)
     this.#fill(name, shape, { cols: elementCount(shape), format: 'f32', data, scales: undefined, rowOffset: 0 })
     return data
   }
 
-  #linear(parts: readonly LinearPart[], cols: number, role: WeightRole, withBias: boolean): LinearWeight {
+  #linear(parts: readonly LinearPart[], cols: number, { role, bias: withBias, transposed = false }: LinearOptions): LinearWeight {
     const rows = parts.reduce((sum, part) => sum + part.rows, 0)
     const format = formatFor(this.#options, role, cols, parts)
     const perRow = bytesPerRow(format, cols)
@@ -162,9 +178,18 @@ class WeightLoader {
     const bias = withBias ? this.#declare('f32', [rows]) : undefined
     let rowOffset = 0
     for (const part of parts) {
-      if (part.name === 'lm_head') this.#head = true
-      this.#fill(`${part.name}.weight`, [part.rows, cols], { cols, format, data, scales, rowOffset })
-      if (bias) this.#fill(`${part.name}.bias`, [part.rows], { cols: 1, format: 'f32', data: bias, scales: undefined, rowOffset })
+      if (/(^|\.)lm_head$/.test(part.name)) this.#head = true
+      this.#fill(`${part.name}.weight`, transposed ? [cols, part.rows] : [part.rows, cols], {
+        cols,
+        format,
+        data,
+        scales,
+        rowOffset,
+        transposed,
+      })
+      // Memory that nothing is written to is zero.
+      if (bias && part.bias !== false)
+        this.#fill(`${part.name}.bias`, [part.rows], { cols: 1, format: 'f32', data: bias, scales: undefined, rowOffset })
       rowOffset += part.rows
     }
     return { format, rows, cols, data, scales, bias }

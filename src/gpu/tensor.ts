@@ -33,6 +33,18 @@ export function reshape(tensor: Tensor, shape: readonly number[]): Tensor {
   return { ...tensor, shape }
 }
 
+/**
+ * Some rows of a matrix, in place. Errors: they are not there, or do not start at a multiple of the 256 bytes that bindings need.
+ */
+export function rowsOf(tensor: Tensor, start: number, count: number): Tensor {
+  const [rows, cols] = matrixShape('rowsOf', tensor)
+  const offset = tensor.offset + start * cols * bytesPerElement(tensor.dtype)
+  if (start + count > rows) throw new Error(`a tensor of shape [${tensor.shape}] has no rows ${start}…${start + count - 1}`)
+  if (offset % 256 !== 0)
+    throw new Error(`row ${start} of a tensor of shape [${tensor.shape}] starts at ${offset} bytes, no multiple of 256`)
+  return { ...tensor, offset, shape: [count, cols] }
+}
+
 /** Throws unless the tensor has exactly this shape; `name` tells which. */
 export function expectShape(name: string, tensor: Tensor, shape: readonly number[]): void {
   if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i])) {

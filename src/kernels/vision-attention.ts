@@ -11,32 +11,38 @@ const ROWS = 32
 const kernel = defineKernel({
   name: 'vision-attention',
   code: [flash, code],
-  buffers: ['roped', 'qkv', 'out'],
+  buffers: ['query_keys', 'qkv', 'out'],
   params: { segment: 'u32' },
 })
 
 /**
- * Attention in both directions within segments of `segment` rows. roped: f32 [rows, 2 · heads · headDim], q | k;
- * qkv: f32 [rows, 3 · heads · headDim], of which v is read. Gives f32 [rows, heads · headDim].
+ * Attention in both directions within segments of `segment` rows. queryKeys: f32 [rows, 2 · heads · headDim], q | k after rotation, or
+ * qkv itself where nothing turns; qkv: f32 [rows, 3 · heads · headDim], of which v is read. Gives f32 [rows, heads · headDim].
  * Errors: rows are not whole segments.
  */
 export function visionAttention(
   step: Step,
-  roped: Tensor,
+  queryKeys: Tensor,
   qkv: Tensor,
   options: { heads: number; headDim: number; segment: number },
 ): Tensor {
   const { heads, headDim, segment } = options
   const [rows] = matrixShape('visionAttention qkv', qkv)
   expectHeadDim(headDim)
-  expectShape('visionAttention roped', roped, [rows, 2 * heads * headDim])
+  if (queryKeys !== qkv) expectShape('visionAttention queryKeys', queryKeys, [rows, 2 * heads * headDim])
   expectShape('visionAttention qkv', qkv, [rows, 3 * heads * headDim])
   if (rows % segment !== 0) throw new Error(`visionAttention has ${rows} rows, which are no whole segments of ${segment}`)
   const out = step.scratch('f32', [rows, heads * headDim])
   step.dispatch(kernel, {
-    buffers: [roped, qkv, out],
+    buffers: [queryKeys, qkv, out],
     params: { segment },
-    constants: { HEADS: heads, HEAD_DIM: headDim, SCALE: headDim ** -0.5, ...flashTile(headDim, ROWS) },
+    constants: {
+      HEADS: heads,
+      HEAD_DIM: headDim,
+      UNTURNED: queryKeys === qkv ? 1 : 0,
+      SCALE: headDim ** -0.5,
+      ...flashTile(headDim, ROWS),
+    },
     workgroups: [Math.ceil(segment / ROWS), heads, rows / segment],
   })
   return out

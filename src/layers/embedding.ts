@@ -13,7 +13,7 @@ const THREADS = 64
  * Embeddings of a batch's tokens: rows of the table, or of the batch's media where those stand. Result: f32 [tokens, cols].
  * Ids past the table read its last row. Errors: media of another width.
  */
-export function embed(step: Step, table: LinearWeight, batch: Batch): Tensor {
+export function embed(step: Step, table: LinearWeight, batch: Pick<Batch, 'tokens' | 'tokenIds' | 'mediaRows' | 'media'>): Tensor {
   const { tokens } = batch
   const { rows, cols } = table
   if (batch.media.shape[1] !== cols) throw new Error(`media has shape [${batch.media.shape}], but embeddings are ${cols} wide`)

@@ -1,5 +1,5 @@
 import type { Step } from '../gpu/step.ts'
-import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
+import { expectShape, matrixShape, reshape, rowsOf, type Tensor } from '../gpu/tensor.ts'
 import type { Activation } from '../kernels/lib/activation-code.ts'
 import type { LinearCall, RmsNorm } from '../kernels/lib/linear-call.ts'
 import { chunkColumns } from '../kernels/lib/weight-code.ts'
@@ -51,6 +51,14 @@ export function gatedLinear(step: Step, x: Tensor, weight: LinearWeight, options
   const output = step.scratch('f32', [tokens, weight.rows / 2])
   matvec(step, { ...weight, x, tokens, activation: 'none', residual: undefined, output }, { norm: options.norm, gated: true })
   return output
+}
+
+/** Some rows of a weight that is not quantized, in place: q, k or v of a stacked one. Errors: as rowsOf; the weight is quantized. */
+export function weightRows(weight: LinearWeight, start: number, rows: number): LinearWeight {
+  const { scales, bias } = weight
+  if (scales) throw new Error(`a weight stored as ${weight.format} cannot be split`)
+  const part = bias && rowsOf(reshape(bias, [weight.rows, 1]), start, rows)
+  return { ...weight, rows, data: rowsOf(weight.data, start, rows), bias: part && reshape(part, [rows]) }
 }
 
 function checkInput(x: Tensor, { rows, cols }: LinearWeight, norm: RmsNorm | undefined): number {

@@ -32,6 +32,8 @@ export type WeightRole = 'layer' | 'table' | 'encoder'
 export interface LinearPart {
   readonly name: string
   readonly rows: number
+  /** False: this part has no bias where the others have one; zeros stand for it. */
+  readonly bias?: false | undefined
 }
 
 /**
@@ -43,11 +45,17 @@ export interface WeightReader {
   scope(prefix: string): WeightReader
   /** Is there such a tensor in the checkpoint? */
   has(name: string): boolean
+  /** Leaves all tensors whose names start with `prefix.` unread; without this they would be reported as unused. */
+  skip(prefix: string): void
   /** A vector or small array, kept in f32. The name is complete (`norm.weight`). */
   tensor(name: string, shape: readonly number[]): Tensor
   /**
    * A matrix [rows, cols] from `name.weight` (and `name.bias` if `bias`). Several parts are stacked by rows into one.
-   * Shapes with more axes are flattened to rows × the rest.
+   * Shapes with more axes are flattened to rows × the rest. transposed: the checkpoint has it as [cols, rows], for x · P.
    */
-  linear(parts: LinearPart | readonly LinearPart[], cols: number, options: { role: WeightRole; bias?: boolean }): LinearWeight
+  linear(
+    parts: LinearPart | readonly LinearPart[],
+    cols: number,
+    options: { role: WeightRole; bias?: boolean; transposed?: boolean },
+  ): LinearWeight
 }

@@ -1,4 +1,5 @@
 import type { RgbImage } from './rgb-image.ts'
+import type { Sound } from './sound.ts'
 
 /**
  * The SHA-256 of a picture or clip as 64 hexadecimal digits: of its pixels and sizes, so that a file and a canvas with the same pixels
@@ -14,6 +15,12 @@ export async function hashImages(images: readonly RgbImage[]): Promise<string> {
     parts.set(await sha256(data), i * 40 + 8)
   }
   return hex(await sha256(parts))
+}
+
+/** The SHA-256 of a sound, of its samples and rate, as 64 hexadecimal digits. */
+export async function hashSound({ channels, rate }: Sound): Promise<string> {
+  const digests = await Promise.all(channels.map((channel) => sha256(bytesOf(channel))))
+  return hex(await sha256(new TextEncoder().encode([`${rate} Hz`, ...digests.map(hex)].join('\n'))))
 }
 
 /** The SHA-256 of arrays with their names and shapes, such as pre-computed embeddings, as 64 hexadecimal digits. */

@@ -1,4 +1,6 @@
 import { mediaError } from '../util/errors.ts'
+import { roundHalfEven } from '../util/round-half-even.ts'
+import { normalisedLevels } from './pixel-levels.ts'
 import type { RgbImage } from './rgb-image.ts'
 
 /** factor: both sides become its multiples (patch size × merge size, 28). minPixels, maxPixels: bounds of width × height. */
@@ -58,14 +60,6 @@ export function smartResize(
   return { height: nearest(height), width: nearest(width) }
 }
 
-/** Rounds as Python does: halves to the even neighbour. */
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x)
-  const rest = x - floor
-  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1
-  return floor % 2 === 0 ? floor : floor + 1
-}
-
 /**
  * Cuts frames into normalised patches, one row a patch: data [t·h·w, 3·temporalPatchSize·patchSize²] with columns in the order channel,
  * frame, y, x. Rows come block by block: time, block row, block column, then row and column inside a block. The last frame is repeated
@@ -116,16 +110,6 @@ export function patchPositions([t, h, w]: PatchGrid, mergeSize: number): Int32Ar
   }
   for (let time = 1; time < t; time++) positions.copyWithin(time * h * w * 2, 0, h * w * 2)
   return positions
-}
-
-/** What each of the 256 levels becomes, rounded to float32 where transformers rounds: after scaling, subtracting and dividing. */
-function normalisedLevels(mean: number, std: number): Float32Array {
-  const levels = new Float32Array(256)
-  for (let level = 0; level < 256; level++) {
-    const scaled = Math.fround(level * (1 / 255))
-    levels[level] = Math.fround(scaled - Math.fround(mean)) / Math.fround(std)
-  }
-  return levels
 }
 
 function checkFrames(frames: readonly RgbImage[], unit: number): { width: number; height: number } {

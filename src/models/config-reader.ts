@@ -13,10 +13,11 @@ export interface ConfigReader {
   /** Whole numbers; `length` if it is fixed. */
   integers(key: string, options?: { length?: number; fallback?: readonly number[] }): readonly number[]
   /** Finite numbers of this length. */
-  numbers(key: string, length: number, fallback: readonly number[]): readonly number[]
+  numbers(key: string, length: number, fallback?: readonly number[]): readonly number[]
   /** A nested object; an empty one when absent. */
   nested(key: string): ConfigReader
   has(key: string): boolean
+  isList(key: string): boolean
 }
 
 /** Wraps a parsed JSON object. file: its name, for messages. path: where in the file, for messages. */
@@ -44,6 +45,7 @@ export function configReader(file: string, json: unknown, path = ''): ConfigRead
     numbers: (key, length, fallback) => check(key, fallback, `${length} numbers`, (v) => isNumbers(v, length)),
     nested: (key) => configReader(file, value(key), `${path}${key}.`),
     has: (key) => value(key) !== undefined,
+    isList: (key) => Array.isArray(value(key)),
   }
 }
 

@@ -3,6 +3,7 @@ import type { Tensor } from '../gpu/tensor.ts'
 import type { Batch } from '../layers/batch.ts'
 import type { WeightReader } from '../layers/weights.ts'
 import type { RgbImage } from '../media/rgb-image.ts'
+import type { Sound } from '../media/sound.ts'
 
 export type MediaKind = 'image' | 'video' | 'audio'
 
@@ -13,6 +14,16 @@ export interface ModelFiles {
   readonly preprocessorConfig: Readonly<Record<string, unknown>> | undefined
   readonly videoPreprocessorConfig: Readonly<Record<string, unknown>> | undefined
   readonly processorConfig: Readonly<Record<string, unknown>> | undefined
+}
+
+/** A part of a model that lies in a folder of its own, with the names there and in the whole. */
+export interface ModelPart {
+  /** Folder inside the model's own, or a Hub id. */
+  readonly id: string
+  /** The key of config.json under which the part's own config.json belongs. */
+  readonly configKey: string
+  /** What the part's tensors are prefixed with. */
+  readonly prefix: string
 }
 
 /** What the engine must know of a decoder to lay out its caches. */
@@ -50,6 +61,8 @@ export interface MediaSpan {
   readonly item: number
   readonly offset: number
   readonly length: number
+  /** Which of the item's rows stands at `offset`, for items that are spread over several places. Default 0. */
+  readonly row?: number
 }
 
 /** A prompt after expansion of its placeholders. */
@@ -63,6 +76,14 @@ export interface PromptPositions {
   /** [3, n] flat: temporal, height, width. */
   readonly streams: Int32Array
   readonly next: number
+  /** Where longer sequences are placed otherwise. */
+  readonly long?: LongPositions
+}
+
+/** All tokens of a sequence of more than `above` tokens have positions higher by `shift`, those from before it grew so long too. */
+export interface LongPositions {
+  readonly above: number
+  readonly shift: number
 }
 
 /** Text to ids, as the checkpoint's tokenizer does it. */
@@ -79,6 +100,10 @@ export interface ModelFamily<C, W> {
   /** Values of config.json's model_type. */
   readonly modelTypes: readonly string[]
   readonly kinds: readonly MediaKind[]
+  /** For chat templates that take contents as plain strings: the text for an item of media; number: its place among its kind, from 1. */
+  readonly placeholder?: (kind: MediaKind, number: number) => string
+  /** Parts that config.json says lie elsewhere. They are looked for when the model's own folder has no tensors of theirs. */
+  readonly parts?: (config: Readonly<Record<string, unknown>>) => readonly ModelPart[]
   /** Errors: ModelLoadError naming the key, what it holds and what is allowed. */
   readConfig(files: ModelFiles): C
   decoder(config: C): DecoderShape
@@ -90,6 +115,8 @@ export interface ModelFamily<C, W> {
   /** mm_processor_kwargs of engine and request, merged. Errors: MediaError, InvalidRequestError. */
   prepareImage(config: C, image: RgbImage, options: Readonly<Record<string, unknown>>): PreparedMedia
   prepareVideo(config: C, frames: readonly RgbImage[], options: Readonly<Record<string, unknown>>): PreparedMedia
+  /** Only families of kind audio. */
+  prepareAudio?(config: C, sound: Sound, options: Readonly<Record<string, unknown>>): PreparedMedia
   /** Splits the tensors of one image or video entry into its items. Errors: InvalidRequestError with the expected shape. */
   prepareEmbeds(config: C, kind: MediaKind, tensors: Readonly<Record<string, HostArray>>): PreparedMedia[]
   /** Errors: InvalidRequestError when placeholders and items do not match in number. */

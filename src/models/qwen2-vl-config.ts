@@ -1,5 +1,7 @@
+import { CLIP_PIXELS } from '../media/pixel-levels.ts'
 import { modelLoadError } from '../util/errors.ts'
 import { type ConfigReader, configReader } from './config-reader.ts'
+import { type DecoderConfig, MAX_LAYERS, readDecoderConfig, readEndTokens, ropeOf } from './decoder-config.ts'
 import type { ModelFiles } from './family.ts'
 
 /** The vision tower's numbers. */
@@ -31,20 +33,7 @@ export interface PixelConfig {
 }
 
 /** Everything the family needs of a checkpoint's JSON files. */
-export interface Qwen2VlConfig {
-  readonly hidden: number
-  readonly layers: number
-  readonly heads: number
-  readonly kvHeads: number
-  readonly headDim: number
-  readonly intermediate: number
-  readonly vocabulary: number
-  readonly rmsNormEps: number
-  readonly ropeTheta: number
-  /** Frequencies that follow the temporal, height and width stream; they add up to headDim / 2. */
-  readonly sections: readonly [number, number, number]
-  readonly maxPositions: number
-  readonly tied: boolean
+export interface Qwen2VlConfig extends DecoderConfig {
   readonly imageToken: number
   readonly videoToken: number
   readonly endTokens: readonly number[]
@@ -53,13 +42,6 @@ export interface Qwen2VlConfig {
   /** The same for a clip's frames: video_preprocessor_config.json where there is one, as newer transformers write it. */
   readonly framePixels: PixelConfig
 }
-
-/** More than any model has: each layer's tensors are named before one of them is looked for. */
-const MAX_LAYERS = 1000
-
-/** OpenAI CLIP's channel means and deviations, the family's default. */
-const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
-const CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 
 /** Defaults of the processor class when a repository has no preprocessor_config.json: 4 and 1280 tokens. */
 const DEFAULT_MIN_PIXELS = 56 * 56
@@ -72,30 +54,16 @@ const DEFAULT_MAX_PIXELS = 28 * 28 * 1280
 export function readQwen2VlConfig(files: ModelFiles): Qwen2VlConfig {
   const top = configReader('config.json', files.config)
   const text = top.has('text_config') ? top.nested('text_config') : top
-  const hidden = text.integer('hidden_size')
-  const heads = text.integer('num_attention_heads')
-  const kvHeads = text.integer('num_key_value_heads', { fallback: heads })
-  const headDim = text.integer('head_dim', { fallback: hidden / heads })
-  if (heads % kvHeads !== 0) throw modelLoadError(`config.json: ${heads} attention heads cannot share ${kvHeads} key-value heads evenly.`)
-  const rope = text.has('rope_parameters') ? text.nested('rope_parameters') : text.nested('rope_scaling')
+  const decoder = readDecoderConfig(text, { ropeTheta: 1e6, maxPositions: 32768 }, { qkvBias: true })
   const pixels = readPixelConfig('preprocessor_config.json', files.preprocessorConfig)
   return {
-    hidden,
-    heads,
-    kvHeads,
-    headDim,
-    layers: text.integer('num_hidden_layers', { max: MAX_LAYERS }),
-    intermediate: text.integer('intermediate_size'),
-    vocabulary: text.integer('vocab_size'),
-    rmsNormEps: text.positive('rms_norm_eps', 1e-6),
-    ropeTheta: text.has('rope_theta') ? text.positive('rope_theta') : rope.positive('rope_theta', 1e6),
-    sections: readSections(rope, headDim),
-    maxPositions: text.integer('max_position_embeddings', { fallback: 32768 }),
-    tied: top.flag('tie_word_embeddings', text.flag('tie_word_embeddings', false)),
+    ...decoder,
+    sections: readSections(ropeOf(text), decoder.headDim),
+    tied: top.flag('tie_word_embeddings', decoder.tied),
     imageToken: top.integer('image_token_id', { fallback: 151655 }),
     videoToken: top.integer('video_token_id', { fallback: 151656 }),
     endTokens: readEndTokens(files, text),
-    vision: readVisionConfig(top.nested('vision_config'), hidden),
+    vision: readVisionConfig(top.nested('vision_config'), decoder.hidden),
     pixels,
     framePixels: files.videoPreprocessorConfig ? readPixelConfig('video_preprocessor_config.json', files.videoPreprocessorConfig) : pixels,
   }
@@ -107,13 +75,6 @@ function readSections(rope: ConfigReader, headDim: number): readonly [number, nu
     throw modelLoadError(`config.json: mrope_section [${t}, ${h}, ${w}] must add up to half the head size, ${headDim / 2}.`)
   }
   return [t, h, w]
-}
-
-function readEndTokens(files: ModelFiles, text: ConfigReader): readonly number[] {
-  const source =
-    files.generationConfig?.['eos_token_id'] === undefined ? text : configReader('generation_config.json', files.generationConfig)
-  const given = files.generationConfig?.['eos_token_id'] ?? files.config['eos_token_id']
-  return Array.isArray(given) ? source.integers('eos_token_id') : [source.integer('eos_token_id', { min: 0 })]
 }
 
 function readVisionConfig(vision: ConfigReader, hidden: number): VisionConfig {
@@ -156,7 +117,7 @@ function readPixelConfig(file: string, json: ModelFiles['preprocessorConfig']): 
   return {
     minPixels: reader.integer('min_pixels', { fallback: size.integer('shortest_edge', { fallback: DEFAULT_MIN_PIXELS }) }),
     maxPixels: reader.integer('max_pixels', { fallback: size.integer('longest_edge', { fallback: DEFAULT_MAX_PIXELS }) }),
-    mean: reader.numbers('image_mean', 3, CLIP_MEAN),
-    std: reader.numbers('image_std', 3, CLIP_STD),
+    mean: reader.numbers('image_mean', 3, CLIP_PIXELS.mean),
+    std: reader.numbers('image_std', 3, CLIP_PIXELS.std),
   }
 }

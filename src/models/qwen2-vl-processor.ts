@@ -3,7 +3,8 @@ import { patchify, patchPositions, smartResize } from '../media/qwen2-vl-patches
 import type { RgbImage } from '../media/rgb-image.ts'
 import { invalidRequestError } from '../util/errors.ts'
 import { inverseFrequencies } from '../util/rope-table.ts'
-import type { Encode, ExpandedPrompt, HostArray, MediaKind, MediaSpan, PreparedByKind, PreparedMedia, PromptPositions } from './family.ts'
+import type { Encode, ExpandedPrompt, HostArray, MediaKind, PreparedByKind, PreparedMedia, PromptPositions } from './family.ts'
+import { expandPlaceholders } from './placeholders.ts'
 import type { PixelConfig, Qwen2VlConfig, VisionConfig } from './qwen2-vl-config.ts'
 
 type Options = Readonly<Record<string, unknown>>
@@ -132,10 +133,7 @@ export function prepareEmbeds(config: Qwen2VlConfig, kind: MediaKind, tensors: R
   })
 }
 
-/**
- * Replaces each media placeholder by as many as its item has embedding rows. A prompt given as ids may come expanded already: then
- * every run of placeholders has exactly its item's length.
- */
+/** Replaces each media placeholder by as many as its item has embedding rows. */
 export function expandPrompt(
   config: Qwen2VlConfig,
   prompt: string | readonly number[],
@@ -143,47 +141,12 @@ export function expandPrompt(
   media: PreparedByKind,
 ): ExpandedPrompt {
   const ids = typeof prompt === 'string' ? encode(prompt, true) : prompt
-  const kinds: readonly (readonly [MediaKind, number])[] = [
-    ['image', config.imageToken],
-    ['video', config.videoToken],
-  ]
-  const expanded = new Map(kinds.map(([kind, token]) => [token, checkPlaceholders(kind, ids, token, media[kind] ?? [])]))
-  const kindOf = new Map(kinds.map(([kind, token]) => [token, kind]))
-  const next = new Map<MediaKind, number>()
-  const tokenIds: number[] = []
-  const spans: MediaSpan[] = []
-  for (let i = 0; i < ids.length; i++) {
-    const id = ids[i] as number
-    const kind = kindOf.get(id)
-    if (kind === undefined) {
-      tokenIds.push(id)
-      continue
-    }
-    const item = next.get(kind) ?? 0
-    next.set(kind, item + 1)
-    const length = media[kind]?.[item]?.tokens ?? 0
-    spans.push({ kind, item, offset: tokenIds.length, length })
-    for (let k = 0; k < length; k++) tokenIds.push(id)
-    if (expanded.get(id)) i += length - 1
-  }
-  return { tokenIds, spans }
-}
-
-/** True if the runs of this placeholder are expanded already. Errors: neither one placeholder per item nor one full run per item. */
-function checkPlaceholders(kind: MediaKind, ids: readonly number[], token: number, items: readonly PreparedMedia[]): boolean {
-  const count = ids.reduce((sum, id) => sum + (id === token ? 1 : 0), 0)
-  if (count === items.length) return false
-  let at = 0
-  const complete = items.every((item) => {
-    at = ids.indexOf(token, at)
-    const run = at >= 0 && ids.slice(at, at + item.tokens).every((id) => id === token)
-    at += item.tokens
-    return run
-  })
-  if (complete && count === items.reduce((sum, item) => sum + item.tokens, 0)) return true
-  throw invalidRequestError(
-    `The prompt has ${count} ${kind} placeholder(s) but multi_modal_data has ${items.length} ${kind}(s); give one <|${kind}_pad|> (inside <|vision_start|>…<|vision_end|>) per ${kind}, or use chat messages.`,
-  )
+  const placeholders = (['image', 'video'] as const).map((kind) => ({
+    kind,
+    token: kind === 'image' ? config.imageToken : config.videoToken,
+    example: `<|${kind}_pad|> (inside <|vision_start|>…<|vision_end|>)`,
+  }))
+  return expandPlaceholders(ids, placeholders, media)
 }
 
 /**

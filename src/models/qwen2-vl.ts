@@ -1,13 +1,10 @@
 import type { Step } from '../gpu/step.ts'
 import type { Tensor } from '../gpu/tensor.ts'
-import { selfAttention } from '../layers/attention.ts'
-import type { Batch } from '../layers/batch.ts'
-import { embed, selectRows } from '../layers/embedding.ts'
-import { gatedLinear, linear } from '../layers/linear.ts'
-import { layerNorm, rmsNorm } from '../layers/norm.ts'
+import { linear } from '../layers/linear.ts'
+import { layerNorm } from '../layers/norm.ts'
 import { visionAttention } from '../layers/vision-attention.ts'
 import type { WeightReader } from '../layers/weights.ts'
-import { inverseFrequencies, ropeTable } from '../util/rope-table.ts'
+import { decoderShape, decoderTables, forwardDecoder, readDecoder } from './decoder.ts'
 import { defineFamily } from './family.ts'
 import { type Qwen2VlConfig, readQwen2VlConfig, type VisionConfig } from './qwen2-vl-config.ts'
 import { expandPrompt, mropePositions, prepareEmbeds, prepareImage, prepareVideo } from './qwen2-vl-processor.ts'
@@ -34,46 +31,10 @@ function readVision(w: WeightReader, { dim, depth, mlp, patchInputs, merged, out
   }
 }
 
-function readLayer(w: WeightReader, { hidden, intermediate, heads, kvHeads, headDim }: Qwen2VlConfig) {
-  const attn = w.scope('self_attn')
-  const mlp = w.scope('mlp')
-  const kvRows = kvHeads * headDim
-  return {
-    inputNorm: w.tensor('input_layernorm.weight', [hidden]),
-    qkv: attn.linear(
-      [
-        { name: 'q_proj', rows: heads * headDim },
-        { name: 'k_proj', rows: kvRows },
-        { name: 'v_proj', rows: kvRows },
-      ],
-      hidden,
-      { role: 'layer', bias: true },
-    ),
-    o: attn.linear({ name: 'o_proj', rows: hidden }, heads * headDim, { role: 'layer' }),
-    postNorm: w.tensor('post_attention_layernorm.weight', [hidden]),
-    gateUp: mlp.linear(
-      [
-        { name: 'gate_proj', rows: intermediate },
-        { name: 'up_proj', rows: intermediate },
-      ],
-      hidden,
-      { role: 'layer' },
-    ),
-    down: mlp.linear({ name: 'down_proj', rows: hidden }, intermediate, { role: 'layer' }),
-  }
-}
-
-function readWeights(reader: WeightReader, config: Qwen2VlConfig) {
-  const model = reader.scope('model')
-  const embedding = model.linear({ name: 'embed_tokens', rows: config.vocabulary }, config.hidden, { role: 'table' })
-  return {
-    vision: readVision(reader.scope('visual'), config.vision),
-    embedding,
-    layers: Array.from({ length: config.layers }, (_, i) => readLayer(model.scope(`layers.${i}`), config)),
-    norm: model.tensor('norm.weight', [config.hidden]),
-    head: config.tied ? embedding : reader.linear({ name: 'lm_head', rows: config.vocabulary }, config.hidden, { role: 'table' }),
-  }
-}
+const readWeights = (reader: WeightReader, config: Qwen2VlConfig) => ({
+  vision: readVision(reader.scope('visual'), config.vision),
+  decoder: readDecoder({ model: reader.scope('model'), head: reader }, config),
+})
 
 export type Qwen2VlWeights = ReturnType<typeof readWeights>
 
@@ -116,22 +77,6 @@ export function mergePatches(step: Step, w: Qwen2VlWeights['vision'], c: VisionC
   return linear(step, linear(step, merged, w.merger0, { activation: 'gelu' }), w.merger2)
 }
 
-/** Embedding, pre-norm decoder layers with grouped-query attention and SwiGLU, final norm and head on the sampled rows. */
-function forward(step: Step, w: Qwen2VlWeights, c: Qwen2VlConfig, batch: Batch, tables: Readonly<Record<string, Tensor>>): Tensor {
-  const { cos, sin } = tables as { cos: Tensor; sin: Tensor }
-  const rope = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim, sections: c.sections, cos, sin }
-  let x = embed(step, w.embedding, batch)
-  w.layers.forEach((layer, i) => {
-    const kv = batch.kv[i]
-    if (!kv) throw new Error(`the batch has no KV pages for layer ${i}`)
-    const qkv = linear(step, rmsNorm(step, x, layer.inputNorm, c.rmsNormEps), layer.qkv)
-    x = linear(step, selfAttention(step, qkv, kv, batch, rope), layer.o, { residual: x })
-    const gated = gatedLinear(step, rmsNorm(step, x, layer.postNorm, c.rmsNormEps), layer.gateUp)
-    x = linear(step, gated, layer.down, { residual: x })
-  })
-  return linear(step, rmsNorm(step, selectRows(step, x, batch.sampleIndex), w.norm, c.rmsNormEps), w.head)
-}
-
 /**
  * Qwen2-VL (arXiv:2409.12191): a vision transformer with 2-D rotary positions whose 2×2 neighbours are merged into one token, and a
  * Qwen2 decoder with multimodal rotary positions.
@@ -140,21 +85,10 @@ export const qwen2Vl = defineFamily<Qwen2VlConfig, Qwen2VlWeights>({
   modelTypes: ['qwen2_vl'],
   kinds: ['image', 'video'],
   readConfig: readQwen2VlConfig,
-  decoder: (c) => ({
-    layers: c.layers,
-    kvHeads: c.kvHeads,
-    headDim: c.headDim,
-    hidden: c.hidden,
-    vocabulary: c.vocabulary,
-    maxPositions: c.maxPositions,
-  }),
+  decoder: decoderShape,
   endTokens: (c) => c.endTokens,
   readWeights,
-  tables(c, maxLength) {
-    const { cos, sin } = ropeTable(inverseFrequencies(c.headDim, c.ropeTheta), maxLength)
-    const shape = [maxLength, c.headDim / 2]
-    return { cos: { data: cos, shape }, sin: { data: sin, shape } }
-  },
+  tables: decoderTables,
   prepareImage,
   prepareVideo,
   prepareEmbeds,
@@ -164,5 +98,5 @@ export const qwen2Vl = defineFamily<Qwen2VlConfig, Qwen2VlWeights>({
     const { vision } = config
     return mergePatches(step, weights.vision, vision, encodePatches(step, weights.vision, vision, grid, inputs as unknown as PatchInputs))
   },
-  forward,
+  forward: (step, weights, config, batch, tables) => forwardDecoder(step, weights.decoder, config, batch, tables),
 })

@@ -18,7 +18,7 @@ export interface WireTensor {
   shape: number[]
 }
 
-/** Pre-computed features in place of pixels: image_embeds [tokens, hidden] (or per item) with image_grid_thw [items, 3], or the video twins. */
+/** Pre-computed features in place of pixels: image_embeds [tokens, hidden] (or per item) with image_grid_thw [items, 3], the video twins, or audio_embeds. */
 export interface WireEmbeds {
   kind: 'embeds'
   uuid?: string
@@ -45,7 +45,7 @@ export type WireAudio = { uuid?: string } & (
 export interface WireMedia {
   image?: (WireImage | WireEmbeds)[]
   video?: (WireVideo | WireEmbeds)[]
-  audio?: WireAudio[]
+  audio?: (WireAudio | WireEmbeds)[]
 }
 
 /** Kinds of media, as vLLM names them. */

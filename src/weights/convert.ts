@@ -50,6 +50,17 @@ export function convertRows(bytes: Uint8Array, dtype: FloatDtype, cols: number, 
   return { data, scales: asBytes(scales), overflow }
 }
 
+/** The transpose of a whole matrix of `rows` rows, element by element. bytes: a copy's, from offset 0. */
+export function transposeRows(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDtype, rows: number): Uint8Array<ArrayBuffer> {
+  const from = dtypeBytes[dtype] === 2 ? new Uint16Array(bytes.buffer) : new Uint32Array(bytes.buffer)
+  const to = from.slice()
+  const cols = from.length / rows
+  for (let row = 0; row < rows; row++) {
+    for (let col = 0; col < cols; col++) to[col * rows + row] = from[row * cols + col] ?? 0
+  }
+  return asBytes(to)
+}
+
 /** Widens checkpoint values to f32, exactly. The result has its own buffer. */
 export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): Float32Array<ArrayBuffer> {
   const values = new Float32Array(bytes.length / dtypeBytes[dtype])
@@ -121,5 +132,5 @@ function words16(bytes: Uint8Array): Uint16Array {
   return new Uint16Array(even.buffer, even.byteOffset, even.length / 2)
 }
 
-const asBytes = (array: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
+const asBytes = (array: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength)

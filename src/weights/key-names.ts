@@ -15,6 +15,27 @@ const BUFFERS = [/\.rotary_emb\.inv_freq$/, /\.embeddings\.position_ids$/]
 
 /** By config.json's model_type. A family that is not here keeps its names, and only the common buffers are unused. */
 const RULES: Readonly<Record<string, NameRules>> = {
+  llava: {
+    prefixes: [
+      ['model.language_model.', 'language_model.model.'],
+      ['lm_head.', 'language_model.lm_head.'],
+      // CLIP's own `vision_model` level is gone in the newest versions.
+      ['model.vision_tower.vision_model.', 'vision_tower.vision_model.'],
+      ['model.vision_tower.', 'vision_tower.vision_model.'],
+      ['model.multi_modal_projector.', 'multi_modal_projector.'],
+    ],
+    unused: BUFFERS,
+    head: 'language_model.lm_head.weight',
+  },
+  minicpmv: {
+    // Two matrices of the resampler are parameters of their own, without `.weight` at the end.
+    prefixes: [
+      ['resampler.attn.in_proj_', 'resampler.attn.in_proj.'],
+      ['resampler.proj', 'resampler.proj.weight'],
+    ],
+    unused: BUFFERS,
+    head: 'llm.lm_head.weight',
+  },
   qwen2_vl: {
     prefixes: [
       ['model.language_model.', 'model.'],
@@ -22,6 +43,19 @@ const RULES: Readonly<Record<string, NameRules>> = {
     ],
     unused: BUFFERS,
     head: 'lm_head.weight',
+  },
+  ultravox: {
+    prefixes: [
+      ['model.language_model.', 'language_model.model.'],
+      ['lm_head.', 'language_model.lm_head.'],
+      ['model.audio_tower.', 'audio_tower.'],
+      ['model.multi_modal_projector.', 'multi_modal_projector.'],
+      // Whisper's own files, whole or without its head.
+      ['audio_tower.model.encoder.', 'audio_tower.'],
+      ['audio_tower.encoder.', 'audio_tower.'],
+    ],
+    unused: [...BUFFERS, /^audio_tower\.((model\.)?decoder|proj_out)\./],
+    head: 'language_model.lm_head.weight',
   },
 }
 

@@ -30,6 +30,18 @@ export interface SourceFile {
   stream(begin: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>
 }
 
+/** A folder inside a model's folder, as a source of its own. */
+export function subfolder(source: ModelSource, folder: string): ModelSource {
+  const inside = (path: string): string => `${folder}/${path}`
+  return {
+    name: `${source.name.replace(/\/+$/, '')}/${folder}`,
+    exists: (path) => source.exists(inside(path)),
+    json: (path) => source.json(inside(path)),
+    text: (path) => source.text(inside(path)),
+    open: (path) => source.open(inside(path)),
+  }
+}
+
 const MEGABYTE = 1_000_000
 
 /** Most bytes that json() and text() accept. Vocabularies of a quarter million tokens exceed 10 MB. */

@@ -40,6 +40,21 @@ describe('vision-attention', () => {
     })
   }
 
+  it('takes queries and keys where nothing has turned them', async () => {
+    const gpu = await testGpu()
+    const shape = { rows: 51, heads: 3, headDim: 8, segment: 17 }
+    const width = shape.heads * shape.headDim
+    const qkv = randomFloats(3, shape.rows * 3 * width, -2, 2)
+    const queryKeys = Float32Array.from({ length: shape.rows * 2 * width }, (_, i) => {
+      return qkv[Math.floor(i / (2 * width)) * 3 * width + (i % (2 * width))] as number
+    })
+    const [out] = await runOnce(gpu, (step) => {
+      const tensor = upload(gpu, 'f32', [shape.rows, 3 * width], qkv)
+      return [visionAttention(step, tensor, tensor, shape)]
+    })
+    expect(maxError(out ?? [], reference(queryKeys, qkv, shape))).toBeLessThan(TOLERANCE)
+  })
+
   it('refuses rows that are no whole segments', async () => {
     const gpu = await testGpu()
     const work = runOnce(gpu, (step) => [

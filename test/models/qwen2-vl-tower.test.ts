@@ -8,6 +8,7 @@ import type { HostArray, PreparedMedia } from '../../src/models/family.ts'
 import { encodePatches, mergePatches, type PatchInputs, type Qwen2VlWeights, qwen2Vl } from '../../src/models/qwen2-vl.ts'
 import { openCheckpoint } from '../../src/weights/checkpoint.ts'
 import { openSource } from '../../src/weights/source.ts'
+import { compareTensor } from '../support/golden-checks.ts'
 import { type GoldenTensor, inputUrl, readGolden } from '../support/goldens.ts'
 import { runOnce, testGpu, upload } from '../support/gpu.ts'
 
@@ -32,12 +33,6 @@ async function prepare(name: string): Promise<PreparedMedia[]> {
   const prepared = await Promise.all(images.map(async (path) => qwen2Vl.prepareImage(config, await picture(path), options)))
   for (const { frames } of media?.video ?? []) prepared.push(qwen2Vl.prepareVideo(config, await Promise.all(frames.map(picture)), options))
   return prepared
-}
-
-/** The largest difference at the golden's sampled places, and what is allowed there: 1e-4 of the tensor's rms. */
-function compare(actual: ArrayLike<number>, expected: GoldenTensor): { error: number; allowed: number } {
-  const differences = expected.indices.map((at, i) => Math.abs((actual[at] ?? Number.NaN) - (expected.values[i] ?? 0)))
-  return { error: Math.max(...differences), allowed: 1e-4 * expected.rms }
 }
 
 describe('the vision tower of qwen2_vl', () => {
@@ -67,10 +62,10 @@ describe('the vision tower of qwen2_vl', () => {
         })
         const pixels = intermediates[`pixel_values[${label}]`] as GoldenTensor
         expect(item.inputs['patches']?.shape).toEqual(pixels.shape)
-        expect(compare(item.inputs['patches']?.data ?? [], pixels).error).toBeLessThan(1e-5)
-        const before = compare(tower ?? [], intermediates[`vision_output[${label}]`] as GoldenTensor)
+        expect(compareTensor(item.inputs['patches']?.data ?? [], pixels).error).toBeLessThan(1e-5)
+        const before = compareTensor(tower ?? [], intermediates[`vision_output[${label}]`] as GoldenTensor)
         expect(before.error).toBeLessThan(before.allowed)
-        const after = compare(merged ?? [], intermediates[`projector_output[${label}]`] as GoldenTensor)
+        const after = compareTensor(merged ?? [], intermediates[`projector_output[${label}]`] as GoldenTensor)
         expect(after.error).toBeLessThan(after.allowed)
       }
     })

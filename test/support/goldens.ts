@@ -11,6 +11,7 @@ export interface GoldenTensor {
 interface GoldenMedia {
   image?: string[] | { embeds_file: string; tensors: Record<string, string> }
   video?: { frames: string[] }[]
+  audio?: string[]
 }
 
 /** One request and PyTorch's numbers for it; test/goldens/README.md describes the fields. */
@@ -22,6 +23,8 @@ export interface GoldenCase {
     multi_modal_data?: GoldenMedia
     mm_processor_kwargs?: Record<string, unknown>
   }
+  /** Of cases with messages: what the template makes of them. */
+  rendered_prompt: string
   prompt_token_ids: number[]
   grid_thw?: Record<'image' | 'video', number[]>[]
   prompt_logprobs: { token: (number | null)[]; top_ids: (number[] | null)[]; top_logprobs: (number[] | null)[] }
@@ -55,20 +58,31 @@ export async function runCase(llm: LLM, family: string, golden: GoldenCase, samp
   return output as RequestOutput
 }
 
-async function mediaOf(family: string, { image, video }: GoldenMedia): Promise<MultiModalData> {
+async function mediaOf(family: string, { image, video, audio }: GoldenMedia): Promise<MultiModalData> {
   const media: MultiModalData = {}
   if (Array.isArray(image)) media.image = image.map(inputUrl)
   else if (image) media.image = (await readTensors(`${ROOT}/${family}/${image.embeds_file}`, image.tensors)) as never
   if (video) media.video = video.map(({ frames }) => frames.map(inputUrl))
+  if (audio) media.audio = audio.map(inputUrl)
   return media
 }
 
-/** Puts the media into the parts that stand for them, in order. */
+/** What stands for a picture or a sound in messages of families whose templates take plain strings. */
+const SOUND = /<\|audio\|>/g
+const MARKERS = /<\|image_\d+\|>|\(<image>\.\/<\/image>\)|<image>/g
+
+/** Puts the media into the parts that stand for them, in order, or behind the text that has markers for them. */
 function fillMessages(messages: NonNullable<GoldenCase['request']['messages']>, media: MultiModalData): ChatMessage[] {
   const images = [...((media.image as string[] | undefined) ?? [])]
   const videos = [...((media.video as string[][] | undefined) ?? [])]
+  const audios = [...((media.audio as string[] | undefined) ?? [])]
   return messages.map(({ role, content }) => {
-    if (typeof content === 'string') return { role, content }
+    if (typeof content === 'string') {
+      const marked = images.splice(0, content.match(MARKERS)?.length ?? 0).map((image): ChatPart => ({ type: 'image', image }))
+      const heard = audios.splice(0, content.match(SOUND)?.length ?? 0).map((audio): ChatPart => ({ type: 'audio', audio }))
+      const items = [...marked, ...heard]
+      return { role, content: items.length === 0 ? content : [{ type: 'text', text: content }, ...items] }
+    }
     const parts = content.map((part): ChatPart => {
       if (part.type === 'image') return { type: 'image', image: images.shift() ?? '' }
       if (part.type === 'video') return { type: 'video', video: videos.shift() ?? [] }

@@ -50,7 +50,7 @@ const family = {
 } as unknown as AnyFamily
 
 const tokenizer = {
-  // A 'begin' token in front of plain prompts, none in chats.
+  // A 'begin' token in front of every text.
   encode: (text: string, { addSpecialTokens }: { addSpecialTokens?: boolean | 'auto' } = {}) => [
     ...(addSpecialTokens ? [97] : []),
     ...idsOf(text).map((id) => (id === idsOf('#')[0] ? IMAGE : id)),
@@ -107,7 +107,10 @@ describe('InputProcessor', () => {
     expect(await process({ input: { prompt: 'hi' } })).toMatchObject({ promptText: 'hi', promptTokens: [97, ...idsOf('hi')] })
     expect(await process({ input: { prompt_token_ids: [5, 6] } })).toMatchObject({ promptText: null, promptTokens: [5, 6] })
     const messages = [{ role: 'user' as const, content: 'hi' }]
-    expect(await process({ input: { messages, chat: {} } })).toMatchObject({ promptText: 'u:hi;a:', promptTokens: idsOf('u:hi;a:') })
+    expect(await process({ input: { messages, chat: {} } })).toMatchObject({
+      promptText: 'u:hi;a:',
+      promptTokens: [97, ...idsOf('u:hi;a:')],
+    })
   })
 
   it('renders a chat with the request’s template, else the engine’s, and its variables', async () => {
@@ -124,8 +127,8 @@ describe('InputProcessor', () => {
     ]
     const accepted = await process({ input: { messages, chat: {} }, media: { image: [picture(3), picture(5)] } })
     expect(accepted.media.map(({ offset, length }) => [offset, length])).toEqual([
-      [2, 3],
-      [7, 5],
+      [3, 3],
+      [8, 5],
     ])
   })
 

@@ -5,7 +5,7 @@ import { mediaLimitsOf } from '../../../src/engine/media-limits.ts'
 import { type KeyedByKind, MediaPreparer } from '../../../src/engine/prepare-media.ts'
 import type { AnyFamily, MediaKind, PreparedMedia } from '../../../src/models/family.ts'
 import type { EngineOptions } from '../../../src/protocol/engine-api.ts'
-import type { WireImage, WireMedia } from '../../../src/protocol/media.ts'
+import type { WireAudio, WireImage, WireMedia } from '../../../src/protocol/media.ts'
 import { mediaError } from '../../../src/util/errors.ts'
 
 /** An item whose first input value is the picture's shade. */
@@ -28,6 +28,10 @@ function makeFamily({ kinds = ['image', 'video'], bytes = 4 }: Sizes): AnyFamily
     prepareImage(_config: unknown, image: { width: number; data: Uint8Array }) {
       if (image.width === 13) throw mediaError('The family takes no 13.')
       return prepared('image', image.width, image.data[0] ?? 0, bytes)
+    },
+    prepareAudio(_config: unknown, { channels }: { channels: Float32Array[] }) {
+      if (channels[0]?.[0] === 13) throw mediaError('The family takes no 13.')
+      return prepared('audio', 1, channels[0]?.[0] ?? 0, bytes)
     },
     prepareVideo: (_config: unknown, frames: { data: Uint8Array }[]) => prepared('video', frames.length, frames[0]?.data[0] ?? 0, bytes),
     prepareEmbeds: (_config: unknown, kind: MediaKind, tensors: Record<string, { data: Float32Array; shape: readonly number[] }>) =>
@@ -253,10 +257,62 @@ describe('what is refused has its code', () => {
     })
   }
 
-  it('sound as a file, for a model that hears', async () => {
+  const samples = (...channels: number[][]): WireAudio => ({
+    kind: 'samples',
+    channels: channels.map((channel) => Float32Array.from(channel)),
+    sampling_rate: 8000,
+  })
+  const sounds: [what: string, sound: WireAudio, options: Partial<EngineOptions>, code: string, message: RegExp][] = [
+    [
+      'sound of another format',
+      { kind: 'blob', blob: new Blob(['x']) },
+      {},
+      'invalid_audio',
+      /^The audio is no WAV file; of files only WAV is read/,
+    ],
+    ['a page in place of a sound', { kind: 'url', url: '/page' }, {}, 'invalid_audio', /^The audio is no WAV file/],
+    ['a missing sound', { kind: 'url', url: '/missing' }, {}, 'media_fetch_failed', /404/],
+    [
+      'too large a sound',
+      { kind: 'blob', blob: new Blob(['xxx']) },
+      { max_media_bytes: { audio: 2 } },
+      'media_too_large',
+      /at most 2 are allowed/,
+    ],
+    ['a sound without samples', samples([]), {}, 'invalid_audio', /has no samples/],
+    ['channels of different lengths', samples([1], [1, 2]), {}, 'invalid_audio', /channels of different lengths/],
+    ['what the family refuses', samples([13]), {}, 'invalid_audio', /The family takes no 13/],
+  ]
+  for (const [what, sound, options, code, message] of sounds) {
+    it(`${what}, for a model that hears`, async () => {
+      const placed = sound.kind === 'url' ? { ...sound, url: base + sound.url } : sound
+      const error = await failure(prepare({ audio: [placed] }, make(options, { kinds: ['audio'] })))
+      expect(error).toMatchObject({ name: 'MediaError', code })
+      expect(error.message).toMatch(message)
+    })
+  }
+})
+
+describe('sounds', () => {
+  const sound = (value: number, uuid?: string): WireAudio => ({
+    kind: 'samples',
+    channels: [Float32Array.of(value)],
+    sampling_rate: 8000,
+    ...(uuid !== undefined && { uuid }),
+  })
+
+  it('come in their order, known by their content and their uuid', async () => {
     const using = make({}, { kinds: ['audio'] })
-    const error = await failure(prepare({ audio: [{ kind: 'blob', blob: new Blob(['x']) }] }, using))
-    expect(error).toMatchObject({ name: 'MediaError', code: 'invalid_audio' })
+    const keyed = await prepare({ audio: [sound(1), sound(2, 'two'), sound(1)] }, using)
+    expect(shadesOf(keyed, 'audio')).toEqual([1, 2, 1])
+    expect(keyed.audio?.[0]?.key).toBe(keyed.audio?.[2]?.key)
+    expect(keyed.audio?.[0]?.key).not.toBe(keyed.audio?.[1]?.key)
+    expect(shadesOf(await prepare({ audio: [{ kind: 'cached', uuid: 'two' }] }, using), 'audio')).toEqual([2])
+  })
+
+  it('are counted', async () => {
+    const using = make({ limit_mm_per_prompt: { audio: 1 } }, { kinds: ['audio'] })
+    expect(await failure(prepare({ audio: [sound(1), sound(2)] }, using))).toMatchObject({ code: 'too_many_audios' })
   })
 })
 

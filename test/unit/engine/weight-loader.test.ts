@@ -66,6 +66,51 @@ describe('loadWeights', () => {
     expect([...floats(weight.bias as Tensor)]).toEqual([...stored['q.bias'].data, ...stored['k.bias'].data])
   })
 
+  it('leaves zeros for a part without a bias', async () => {
+    const stored = {
+      'q.weight': f32([2, 4], 1),
+      'q.bias': f32([2], 2),
+      'k.weight': f32([3, 4], 3),
+      'v.weight': f32([1, 4], 4),
+      'v.bias': f32([1], 5),
+    }
+    const parts = [
+      { name: 'q', rows: 2 },
+      { name: 'k', rows: 3, bias: false as const },
+      { name: 'v', rows: 1 },
+    ]
+    const weight = await load(stored, (reader) => reader.linear(parts, 4, { role: 'encoder', bias: true }))
+    expect([...floats(weight.bias as Tensor)]).toEqual([...stored['q.bias'].data, 0, 0, 0, ...stored['v.bias'].data])
+  })
+
+  it('leaves tensors unread that the model says it skips, and no others', async () => {
+    const stored = { 'a.norm.weight': f32([4], 1), 'a.last.weight': f32([4], 2), 'a.lastly.weight': f32([4], 3) }
+    const declare = (reader: WeightReader): Tensor => {
+      reader.scope('a').skip('last')
+      return reader.tensor('a.norm.weight', [4])
+    }
+    await expect(load(stored, declare)).rejects.toThrow('1 tensor(s) not used by this model: a.lastly.weight')
+    const { 'a.lastly.weight': _, ...rest } = stored
+    expect([...floats(await load(rest, declare))]).toEqual([...stored['a.norm.weight'].data])
+  })
+
+  it('turns a matrix round that the checkpoint has the other way', async () => {
+    for (const [dtype, bits] of [
+      ['float32', 32],
+      ['float16', 16],
+    ] as const) {
+      const stored = { 'p.weight': { shape: [3, 4], data: Float32Array.from({ length: 12 }, (_, i) => i) } }
+      const weight = await load(stored, (reader) => reader.linear({ name: 'p', rows: 4 }, 3, { role: 'encoder', transposed: true }), {
+        dtype,
+      })
+      const values = weight.format === 'f32' ? floats(weight.data) : decodeHalves(new Uint16Array(bytesIn(weight.data).buffer))
+      expect([bits, weight.rows, weight.cols, ...values]).toEqual([bits, 4, 3, 0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11])
+    }
+    const halves = { 'p.weight': { shape: [2, 2], data: encodeHalves(Float32Array.of(1, 2, 3, 4)), dtype: 'F16' as const } }
+    const weight = await load(halves, (reader) => reader.linear({ name: 'p', rows: 2 }, 2, { role: 'encoder', transposed: true }))
+    expect([...floats(weight.data)]).toEqual([1, 3, 2, 4])
+  })
+
   it('flattens axes after the first', async () => {
     const stored = { 'conv.weight': f32([4, 3, 2, 2], 5) }
     const weight = await load(stored, (reader) => reader.linear({ name: 'conv', rows: 4 }, 12, { role: 'encoder' }))

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { hashImages, hashTensors } from '../../../src/media/content-hash.ts'
+import { hashImages, hashSound, hashTensors } from '../../../src/media/content-hash.ts'
 
 const image = (width: number, height: number, fill = 7) => ({ width, height, data: new Uint8Array(width * height * 3).fill(fill) })
 
@@ -26,6 +26,21 @@ describe('hashImages', () => {
     changed.data[17] = 8
     const all = [[image(2, 3)], [changed], [image(3, 2)], [image(2, 3), image(2, 3)], [image(2, 3), changed], [changed, image(2, 3)]]
     expect(new Set(await Promise.all(all.map(hashImages))).size).toBe(all.length)
+  })
+})
+
+describe('hashSound', () => {
+  it('differs with a sample, the rate, the number of channels and their order', async () => {
+    const [a, b] = [Float32Array.of(1, 2), Float32Array.of(1, -2)]
+    const all = [
+      { rate: 16_000, channels: [a] },
+      { rate: 8000, channels: [a] },
+      { rate: 16_000, channels: [b] },
+      { rate: 16_000, channels: [a, b] },
+      { rate: 16_000, channels: [b, a] },
+    ]
+    expect(new Set(await Promise.all(all.map(hashSound))).size).toBe(all.length)
+    expect(await hashSound({ rate: 16_000, channels: [Float32Array.of(0, 1, 2).subarray(1)] })).toBe(await hashSound(all[0]!))
   })
 })
 

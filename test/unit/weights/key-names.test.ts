@@ -46,3 +46,63 @@ describe('tensor names of qwen2_vl', () => {
     expect(canonicalName('constructor', 'model.visual.a')).toBe('model.visual.a')
   })
 })
+
+describe('tensor names of llava', () => {
+  it.each([
+    ['language_model.model.layers.0.mlp.up_proj.weight', 'language_model.model.layers.0.mlp.up_proj.weight'],
+    ['model.language_model.layers.0.mlp.up_proj.weight', 'language_model.model.layers.0.mlp.up_proj.weight'],
+    ['lm_head.weight', 'language_model.lm_head.weight'],
+    ['model.vision_tower.vision_model.pre_layrnorm.bias', 'vision_tower.vision_model.pre_layrnorm.bias'],
+    ['model.vision_tower.pre_layrnorm.bias', 'vision_tower.vision_model.pre_layrnorm.bias'],
+    ['model.multi_modal_projector.linear_1.bias', 'multi_modal_projector.linear_1.bias'],
+    ['multi_modal_projector.linear_1.bias', 'multi_modal_projector.linear_1.bias'],
+  ])('%s is %s', (stored, canonical) => {
+    expect(canonicalName('llava', stored)).toBe(canonical)
+  })
+
+  it('may leave the head unread where the embedding serves as one', () => {
+    expect(isUnused('llava', 'language_model.lm_head.weight', true)).toBe(true)
+    expect(isUnused('llava', 'language_model.lm_head.weight', false)).toBe(false)
+  })
+})
+
+describe('tensor names of ultravox', () => {
+  it.each([
+    ['audio_tower.model.encoder.conv1.weight', 'audio_tower.conv1.weight'],
+    ['audio_tower.encoder.conv1.weight', 'audio_tower.conv1.weight'],
+    ['model.audio_tower.layers.0.fc1.bias', 'audio_tower.layers.0.fc1.bias'],
+    ['model.multi_modal_projector.ln_pre.weight', 'multi_modal_projector.ln_pre.weight'],
+    ['model.language_model.layers.0.mlp.up_proj.weight', 'language_model.model.layers.0.mlp.up_proj.weight'],
+    ['lm_head.weight', 'language_model.lm_head.weight'],
+    ['language_model.model.norm.weight', 'language_model.model.norm.weight'],
+  ])('%s is %s', (stored, canonical) => {
+    expect(canonicalName('ultravox', stored)).toBe(canonical)
+  })
+
+  it.each([
+    ['audio_tower.model.decoder.layers.0.fc1.weight', true],
+    ['audio_tower.proj_out.weight', true],
+    ['audio_tower.layers.0.fc1.weight', false],
+    ['language_model.model.norm.weight', false],
+  ])('%s may be left unread: %s', (name, unused) => {
+    expect(isUnused('ultravox', name, false)).toBe(unused)
+  })
+})
+
+describe('tensor names of minicpmv', () => {
+  it.each([
+    ['resampler.attn.in_proj_weight', 'resampler.attn.in_proj.weight'],
+    ['resampler.attn.in_proj_bias', 'resampler.attn.in_proj.bias'],
+    ['resampler.attn.out_proj.weight', 'resampler.attn.out_proj.weight'],
+    ['resampler.proj', 'resampler.proj.weight'],
+    ['llm.model.norm.weight', 'llm.model.norm.weight'],
+  ])('%s is %s', (stored, canonical) => {
+    expect(canonicalName('minicpmv', stored)).toBe(canonical)
+  })
+
+  it('may leave a tied head and computed positions unread', () => {
+    expect(isUnused('minicpmv', 'llm.lm_head.weight', true)).toBe(true)
+    expect(isUnused('minicpmv', 'llm.lm_head.weight', false)).toBe(false)
+    expect(isUnused('minicpmv', 'vpm.embeddings.position_ids', false)).toBe(true)
+  })
+})
