@@ -170,7 +170,9 @@ async function seekThrough(video: HTMLVideoElement, clip: ClipSource, bitmaps: I
       bitmaps.push(await grab(video, at))
     }
   } finally {
+    // Waited for: whoever looks at the element next shall find a picture.
     video.currentTime = before
+    await happening(video, 'seeked', () => !video.seeking && video.readyState >= 2, { at, signal: undefined }).catch(() => {})
     if (playing) void video.play().catch(() => {})
   }
 }
