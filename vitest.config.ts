@@ -17,7 +17,7 @@ const unit = {
 const gpu = {
   ...base,
   // Found while tests run, a dependency would make Vite reload the page under them.
-  optimizeDeps: { include: ['comlink', '@huggingface/jinja', '@huggingface/tokenizers'] },
+  optimizeDeps: { include: ['comlink', '@huggingface/jinja', '@huggingface/tokenizers', 'mediabunny'] },
   test: {
     name: 'gpu',
     include: ['test/gpu/**/*.test.ts', 'test/kernels/**/*.test.ts', 'test/models/**/*.test.ts'],

@@ -6,6 +6,7 @@ import { jsonObject, oneOf, UsageError, wholeNumber } from './usage.ts'
 /** Flags that every command has, for parseFlags. */
 export const engineFlags = {
   model: { type: 'string', short: 'm' },
+  task: { type: 'string' },
   revision: { type: 'string' },
   'hf-token': { type: 'string' },
   'max-model-len': { type: 'string' },
@@ -40,6 +41,7 @@ export type EngineFlagValues = {
 /** Their explanation, for --help. */
 export const engineHelp = `Model
   -m, --model M                  Hub id, URL of a folder, or local folder (default: ocellus-tiny-vl, which comes with Ocellus)
+      --task T                   what the model is loaded for: auto (which is generate), generate, embed
       --revision R               Hub branch, tag or commit
       --hf-token T               Hub access token (default: HF_TOKEN of the environment)
       --max-model-len N          longest sequence, prompt and answer together, in tokens
@@ -64,7 +66,9 @@ Browser
 /** Engine options from flags, without those that were not given. Errors: UsageError. */
 export function engineOptions(flags: EngineFlagValues): Omit<EngineOptions, 'model'> {
   const dtype = flags.dtype === 'half' ? 'float16' : flags.dtype === 'float' ? 'float32' : flags.dtype
+  const task = oneOf('task', flags.task, ['auto', 'generate', 'embed'] as const)
   const options = {
+    task: task === 'auto' ? undefined : task,
     revision: flags.revision,
     hf_token: flags['hf-token'] ?? process.env['HF_TOKEN'],
     max_model_len: wholeNumber('max-model-len', flags['max-model-len'], 1),

@@ -1,9 +1,8 @@
-import type { ModelInfo } from '../src/index.ts'
 import { type EngineFlagValues, engineFlags, engineHelp, engineOptions } from './engine-flags.ts'
 import { mediaEngineOptions, mediaFlags, mediaHelp, mediaPolicy } from './media-flags.ts'
 import type { MediaPolicy } from './page-media.ts'
 import { EMBEDDED_MODEL, type SessionOptions } from './session.ts'
-import { decimal, oneOf, parseFlags, spreadLists, UsageError, wholeNumber } from './usage.ts'
+import { decimal, parseFlags, spreadLists, UsageError, wholeNumber } from './usage.ts'
 
 export const serveHelp = `ocellus serve [MODEL] [flags]
 
@@ -15,7 +14,6 @@ Answers OpenAI's HTTP interface, as vllm serve does: /v1/chat/completions, /v1/c
       --api-key K…               what clients must send as their key (default: OCELLUS_API_KEY of the environment, or none)
       --served-model-name N…     what requests call the model, the first in answers (default: MODEL)
       --allowed-origins O…       origins whose pages may read answers (default: *)
-      --task T                   auto, generate, embed: refuses a model made for something else
       --shutdown-timeout S       seconds that answers under way may take at the end (default: 10)
       --disable-uvicorn-access-log, --disable-log-requests
                                  no line for each request
@@ -32,7 +30,6 @@ const flags = {
   'api-key': { type: 'string', multiple: true },
   'served-model-name': { type: 'string', multiple: true },
   'allowed-origins': { type: 'string', multiple: true },
-  task: { type: 'string' },
   'shutdown-timeout': { type: 'string' },
   'disable-uvicorn-access-log': { type: 'boolean' },
   'disable-log-requests': { type: 'boolean' },
@@ -44,7 +41,6 @@ export interface ServeOptions {
   port: number
   keys: readonly string[]
   origins: readonly string[]
-  task: ModelInfo['task'] | undefined
   /** Milliseconds that answers under way may take at the end. */
   patience: number
   logRequests: boolean
@@ -67,7 +63,6 @@ export function readServeFlags(args: readonly string[]): ServeOptions | undefine
   if (port > 65_535) throw new UsageError(`--port is ${port}; the highest there is is 65535.`)
   const seconds = decimal('shutdown-timeout', values['shutdown-timeout']) ?? 10
   if (seconds < 0) throw new UsageError(`--shutdown-timeout is ${seconds}; it must not be negative.`)
-  const task = oneOf('task', values.task, ['auto', 'generate', 'embed'] as const)
   const keys = values['api-key'] ?? keysOfEnvironment()
   if (keys.includes('')) throw new UsageError('--api-key is empty, which would let everybody in; give a key, or leave the flag out.')
   const names = values['served-model-name'] ?? [model]
@@ -77,7 +72,6 @@ export function readServeFlags(args: readonly string[]): ServeOptions | undefine
     port,
     keys,
     origins: values['allowed-origins'] ? originList(values['allowed-origins']) : ['*'],
-    task: task === 'auto' ? undefined : task,
     patience: seconds * 1000,
     logRequests: !values['disable-uvicorn-access-log'] && !values['disable-log-requests'],
     policy: mediaPolicy(values, engine.limit_mm_per_prompt),

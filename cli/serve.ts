@@ -97,12 +97,10 @@ class Ending {
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-async function openModel({ session, task }: ServeOptions, signal: AbortSignal): Promise<Session> {
+async function openModel({ session }: ServeOptions, signal: AbortSignal): Promise<Session> {
   const opened = await openSession({ ...session, signal, onProgress: loadingBar(session.model), log })
   clearBar()
-  if (task === undefined || opened.info.task === task) return opened
-  await opened.close()
-  throw new Error(`--task is ${task}, but ${session.model} is a model for ${opened.info.task}.`)
+  return opened
 }
 
 /** Errors: one that says what to do about a port that cannot be had. */

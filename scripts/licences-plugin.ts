@@ -35,7 +35,9 @@ function packageFolder(id: string): string | undefined {
 
 function licenceOf(folder: string): string {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, string>
+  // The MPL asks that whoever gets the bundle be told where the source is.
+  const source = license?.startsWith('MPL') ? `Source code: https://www.npmjs.com/package/${name}/v/${version}\n` : ''
   const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'LICENCE'].map((each) => join(folder, each)).find((each) => existsSync(each))
   if (!file) throw new Error(`${name} goes into the bundle but has no licence file`)
-  return `${name} ${version} (${license})\n${'='.repeat(60)}\n${readFileSync(file, 'utf8').trim()}\n`
+  return `${name} ${version} (${license})\n${source}${'='.repeat(60)}\n${readFileSync(file, 'utf8').trim()}\n`
 }

@@ -19,6 +19,7 @@ export type {
   ChatCallOptions,
   ChatMessage,
   ChatPart,
+  EmbedOptions,
   GenerateOptions,
   Prompt,
   PromptExtras,
@@ -37,11 +38,21 @@ export type {
   ModelInfo,
   ProgressEvent,
   QuantizationOption,
+  TaskOption,
   TokenizeInput,
   TokenizeOutput,
   ToolFormat,
 } from './protocol/engine-api.ts'
 export type { Modality } from './protocol/media.ts'
-export type { CompletionOutput, FinishReason, Logprob, LogprobsAt, RequestOutput, Usage } from './protocol/outputs.ts'
+export type {
+  CompletionOutput,
+  EmbeddingRequestOutput,
+  FinishReason,
+  Logprob,
+  LogprobsAt,
+  RequestOutput,
+  Usage,
+} from './protocol/outputs.ts'
+export type { PoolingParams } from './protocol/pooling.ts'
 export type { SamplingParams, StructuredOutputs } from './protocol/sampling.ts'
 export type { ServedEngine } from './protocol/served-engine.ts'

@@ -29,6 +29,7 @@ const doors = new Map([
   ['comlink', ['src/api/llm.ts', 'src/worker/', 'test/support/', 'test/unit/worker/']],
   ['@huggingface/jinja', ['src/text/chat-template.ts']],
   ['@huggingface/tokenizers', ['src/text/tokenizer.ts']],
+  ['mediabunny', ['src/media/video-file.ts', 'test/support/']],
   ['onnxruntime-web', ['src/onnx/session.ts']],
   ['valibot', ['src/server/']],
   ['playwright', ['cli/', 'test/']],

@@ -1,4 +1,4 @@
-import type { CompletionOutput, RequestOutput } from '../protocol/outputs.ts'
+import type { CompletionOutput, EmbeddingRequestOutput, RequestOutput } from '../protocol/outputs.ts'
 import type { DeltaEvent, StreamEvent } from '../protocol/stream-events.ts'
 
 /** Reads a request's events to their end and puts them together. Errors: those of the events. */
@@ -21,6 +21,25 @@ export async function collectOutput(request_id: string, events: AsyncIterable<St
     } else {
       output.finished = true
     }
+  }
+  return output
+}
+
+/** The same for an embedding. */
+export async function collectEmbedding(request_id: string, events: AsyncIterable<StreamEvent>): Promise<EmbeddingRequestOutput> {
+  const output: EmbeddingRequestOutput = {
+    request_id,
+    outputs: { embedding: [] },
+    prompt_token_ids: [],
+    finished: false,
+    num_cached_tokens: 0,
+  }
+  for await (const event of events) {
+    if (event.type === 'prompt') {
+      output.prompt_token_ids = event.prompt_token_ids
+      output.num_cached_tokens = event.num_cached_tokens
+    } else if (event.type === 'embedding') output.outputs.embedding = [...event.embedding]
+    else if (event.type === 'done') output.finished = true
   }
   return output
 }

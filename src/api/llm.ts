@@ -1,16 +1,16 @@
 import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink'
 import type { EngineOptions, EngineRequest, EngineStats, ModelInfo, ProgressEvent, WorkerApi } from '../protocol/engine-api.ts'
-import type { RequestOutput } from '../protocol/outputs.ts'
+import type { EmbeddingRequestOutput, RequestOutput } from '../protocol/outputs.ts'
 import type { SamplingParams } from '../protocol/sampling.ts'
 import { abortError, deviceLostError, invalidRequestError, modelLoadError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
 import { mapBounded } from './bounded.ts'
-import { collectOutput } from './collect-output.ts'
+import { collectEmbedding, collectOutput } from './collect-output.ts'
 import { createFetch } from './fetch.ts'
 import type { LocalEngine } from './local-engine.ts'
 import { makeWorker, pageUrl } from './make-worker.ts'
 import { checkSampling, prepareChat, preparePrompt, type RequestHead } from './prepare-request.ts'
-import type { ChatCallOptions, ChatMessage, GenerateOptions, Prompt } from './prompts.ts'
+import type { ChatCallOptions, ChatMessage, EmbedOptions, GenerateOptions, Prompt } from './prompts.ts'
 import { type EngineLink, type PreparedRequest, RequestEvents } from './request-events.ts'
 import { TextStream } from './text-stream.ts'
 
@@ -124,6 +124,21 @@ export class LLM {
   }
 
   /**
+   * Turns one prompt or conversation into a vector of length 1, or several, and gives one output for each in their order. The model must have
+   * been loaded with task: 'embed'. Rejects with the first request that fails, ending the others.
+   */
+  embed(
+    inputs: Prompt | readonly Prompt[] | readonly ChatMessage[] | readonly (readonly ChatMessage[])[],
+    options: EmbedOptions = {},
+  ): Promise<EmbeddingRequestOutput[]> {
+    const { dimensions } = options
+    const pooling = dimensions == null ? {} : { dimensions }
+    const prepare = (head: RequestHead, input: Prompt | readonly ChatMessage[]): Promise<PreparedRequest> =>
+      isConversation(input) ? prepareChat({ ...head, pooling }, input, options) : preparePrompt({ ...head, pooling }, input)
+    return this.#runEach(embedInputs(inputs), {}, options.signal, prepare, collectEmbedding)
+  }
+
+  /**
    * One prompt's or conversation's answer as it is written: for await (const { text } of llm.stream(…)). The last chunk has no text but the
    * request's usage. The request starts with the first chunk asked for, and its pictures are those of that moment. `break`, return() and the
    * signal end it in the engine. max_tokens defaults to what is left of max_model_len.
@@ -161,12 +176,22 @@ export class LLM {
     return this.#engine.close(abortError('The LLM was disposed of.'))
   }
 
-  async #runAll<T>(
+  #runAll<T>(
     inputs: readonly T[],
     sampling_params: SamplingParams | readonly SamplingParams[],
     signal: AbortSignal | undefined,
     prepare: (head: RequestHead, input: T) => Promise<PreparedRequest>,
   ): Promise<RequestOutput[]> {
+    return this.#runEach(inputs, sampling_params, signal, prepare, collectOutput)
+  }
+
+  async #runEach<T, R>(
+    inputs: readonly T[],
+    sampling_params: SamplingParams | readonly SamplingParams[],
+    signal: AbortSignal | undefined,
+    prepare: (head: RequestHead, input: T) => Promise<PreparedRequest>,
+    collect: (request_id: string, events: RequestEvents) => Promise<R>,
+  ): Promise<R[]> {
     const sampling = isList(sampling_params) ? sampling_params : inputs.map(() => sampling_params)
     if (sampling.length !== inputs.length) {
       throw invalidRequestError(`${inputs.length} prompts came with ${sampling.length} sampling_params; give one for all or one for each.`)
@@ -177,7 +202,7 @@ export class LLM {
     try {
       return await mapBounded(requests, BATCH_WIDTH, ({ request_id, input, sampling }) => {
         const open = (signal: AbortSignal): Promise<PreparedRequest> => prepare({ request_id, sampling, signal }, input)
-        return collectOutput(request_id, new RequestEvents(this.#engine, open, signals))
+        return collect(request_id, new RequestEvents(this.#engine, open, signals))
       })
     } catch (error) {
       others.abort(error)
@@ -316,6 +341,16 @@ class EngineConnection implements EngineLink {
 const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value)
 
 const isConversation = (input: Prompt | readonly ChatMessage[]): input is readonly ChatMessage[] => Array.isArray(input)
+
+/** A list whose entries have roles is one conversation; any other list holds prompts or conversations. */
+function embedInputs(
+  inputs: Prompt | readonly Prompt[] | readonly ChatMessage[] | readonly (readonly ChatMessage[])[],
+): readonly (Prompt | readonly ChatMessage[])[] {
+  if (!isList<unknown>(inputs)) return [inputs as Prompt]
+  const [first] = inputs
+  const isMessage = typeof first === 'object' && first !== null && 'role' in first
+  return isMessage ? [inputs as readonly ChatMessage[]] : (inputs as readonly (Prompt | readonly ChatMessage[])[])
+}
 
 /** One conversation is a list of messages; several are a list of lists. */
 const isConversationList = (

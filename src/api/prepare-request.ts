@@ -1,5 +1,6 @@
 import type { ChatOptions } from '../protocol/chat.ts'
 import type { EngineRequest, WirePrompt } from '../protocol/engine-api.ts'
+import type { PoolingParams } from '../protocol/pooling.ts'
 import type { SamplingParams } from '../protocol/sampling.ts'
 import { invalidRequestError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
@@ -13,6 +14,8 @@ import { splitMessages } from './split-messages.ts'
 export interface RequestHead {
   request_id: string
   sampling: SamplingParams
+  /** Asks for an embedding in place of text. */
+  pooling?: PoolingParams
   /** Ends captures that take time. */
   signal: AbortSignal
 }
@@ -44,7 +47,7 @@ export async function prepareChat(head: RequestHead, messages: readonly ChatMess
 }
 
 async function prepare(head: RequestHead, input: WirePrompt, extras: PromptExtras, listed = false): Promise<PreparedRequest> {
-  const { request_id, sampling, signal } = head
+  const { request_id, sampling, pooling, signal } = head
   const { media, transfer } = await captureMedia(extras.multi_modal_data ?? {}, extras.multi_modal_uuids ?? {}, signal, listed)
   const { mm_processor_kwargs, media_io_kwargs, cache_salt, priority } = extras
   const request: EngineRequest = {
@@ -52,6 +55,7 @@ async function prepare(head: RequestHead, input: WirePrompt, extras: PromptExtra
     input,
     media,
     sampling,
+    ...(pooling && { pooling }),
     ...(mm_processor_kwargs != null && { mm_processor_kwargs }),
     ...(media_io_kwargs != null && { media_io_kwargs }),
     ...(cache_salt !== undefined && { cache_salt }),

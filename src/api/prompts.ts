@@ -62,5 +62,11 @@ export interface GenerateOptions {
   signal?: AbortSignal
 }
 
+/** Options of embed(); those of the chat template are for conversations. */
+export interface EmbedOptions extends ChatCallOptions {
+  /** Values per vector: the first so many, brought to length 1 again. Only for models whose vectors can be cut. Default: all. */
+  dimensions?: number
+}
+
 /** Options of chat(), and of stream() with messages. */
 export interface ChatCallOptions extends ChatOptions, GenerateOptions, Omit<PromptExtras, 'multi_modal_data' | 'multi_modal_uuids'> {}

@@ -2,13 +2,14 @@ import type { Gpu } from '../gpu/device.ts'
 import { bytesPerElement } from '../gpu/tensor.ts'
 import { BLOCK_SIZE } from '../layers/batch.ts'
 import type { DecoderShape } from '../models/family.ts'
-import type { DTypeOption, EngineOptions, QuantizationOption } from '../protocol/engine-api.ts'
+import type { DTypeOption, EngineOptions, QuantizationOption, TaskOption } from '../protocol/engine-api.ts'
 import { invalidRequestError, modelLoadError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
 import { checkMediaOptions, type MediaLimits, mediaLimitsOf } from './media-limits.ts'
 
 /** Options checked as far as that needs no model. */
 export interface CheckedOptions extends EngineOptions {
+  readonly task: TaskOption
   readonly dtype: DTypeOption
   readonly quantization: QuantizationOption
 }
@@ -16,6 +17,7 @@ export interface CheckedOptions extends EngineOptions {
 /** Everything the engine's parts are told about sizes; fixed once the model's config is known. */
 export interface EngineConfig {
   readonly modelName: string
+  readonly task: TaskOption
   readonly dtype: 'float16' | 'float32'
   readonly quantization: QuantizationOption
   readonly maxModelLength: number
@@ -60,6 +62,7 @@ const INTEGERS: Readonly<Record<string, { min: number; max: number }>> = {
   seed: { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER },
 }
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  task: ['generate', 'embed'],
   dtype: ['auto', 'float16', 'float32'],
   quantization: ['none', 'q8', 'q4'],
 }
@@ -94,6 +97,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
   }
   return {
     ...options,
+    task: options.task ?? 'generate',
     dtype: options.dtype ?? 'auto',
     quantization: options.quantization ?? 'none',
   }
@@ -135,6 +139,7 @@ export function resolveConfig(options: CheckedOptions, { name: modelName, shape,
   const mediaRows = Math.min(2 * maxModelLength, Math.floor(bindable / rowBytes))
   return {
     modelName,
+    task: options.task,
     dtype,
     quantization: options.quantization,
     maxModelLength,

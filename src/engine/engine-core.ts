@@ -211,7 +211,7 @@ export class EngineCore {
     return complete
   }
 
-  #accept({ row, tokens, prompt }: RowOutput): void {
+  #accept({ row, tokens, prompt, hidden }: RowOutput): void {
     const { sequence, count, samples } = row
     const request = this.#owner.get(sequence)
     const output = request?.outputs[sequence.init.index]
@@ -219,7 +219,8 @@ export class EngineCore {
     if (!request || !output || hasEnded()) return
     if (sequence.computed < sequence.promptLength) this.#countPrompt(sequence, count)
     if (prompt.length > 0) request.acceptPrompt(prompt)
-    if (!samples) this.#parts.scheduler.advance(sequence, count)
+    if (!samples || hidden) this.#parts.scheduler.advance(sequence, count)
+    if (hidden) this.#acceptHidden(request, hidden)
     for (const token of tokens) {
       // What was computed past the end is dropped.
       if (hasEnded()) return
@@ -241,6 +242,15 @@ export class EngineCore {
         return
       }
       if (output.finishReason !== null) this.#drop(sequence)
+    }
+  }
+
+  #acceptHidden(request: Request, hidden: Float32Array): void {
+    try {
+      request.acceptHidden(hidden)
+      this.#drop(request.leader)
+    } catch (error) {
+      this.#fail(request, error as Error)
     }
   }
 

@@ -218,7 +218,7 @@ function modelInfo({ gpu, config, modelType, family, files }: LoadedModel): Mode
     dtype: config.dtype,
     quantization: config.quantization,
     modalities: [...family.kinds],
-    task: 'generate',
+    task: config.task,
     tool_format: toolFormat(files.templates),
     adapter: { vendor, architecture, description, software: gpu.software, features: [...gpu.device.features].sort() },
     gpu_bytes: gpu.counters.bytes,

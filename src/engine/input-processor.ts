@@ -1,10 +1,12 @@
 import type { AnyFamily, Encode, PreparedByKind, PreparedMedia } from '../models/family.ts'
-import type { EngineRequest, TokenizeInput, TokenizeOutput, WirePrompt } from '../protocol/engine-api.ts'
+import type { EngineRequest, TaskOption, TokenizeInput, TokenizeOutput, WirePrompt } from '../protocol/engine-api.ts'
+import type { PoolingParams } from '../protocol/pooling.ts'
 import { renderChat } from '../text/chat-template.ts'
 import { type ChatTemplateSources, chooseChatTemplate } from '../text/chat-template-source.ts'
 import type { Tokenizer } from '../text/tokenizer.ts'
 import { contextLengthError, invalidRequestError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
+import { checkPooling, withConventions } from './embedding.ts'
 import { MEDIA_KINDS, type MediaLimits } from './media-limits.ts'
 import { plainMessages } from './plain-content.ts'
 import { closeMedia, type KeyedByKind, MediaPreparer } from './prepare-media.ts'
@@ -26,6 +28,8 @@ export interface InputModel {
 
 /** What requests are read by; see EngineConfig. */
 export interface InputRules {
+  readonly modelName: string
+  readonly task: TaskOption
   readonly maxModelLength: number
   readonly mediaLimits: MediaLimits
   readonly prefixCaching: boolean
@@ -69,14 +73,16 @@ export class InputProcessor {
     return { tokens, token_strs: tokens.map((id) => tokenizer.decode([id], { skipSpecialTokens: false })) }
   }
 
-  async #process(request: EngineRequest, signal: AbortSignal): Promise<AcceptedRequest> {
+  async #process(given: EngineRequest, signal: AbortSignal): Promise<AcceptedRequest> {
     const arrival = this.#arrivals++
     const { family, config } = this.#model
-    const sampling = resolveSampling(request.sampling, this.#samplingContext())
+    const pooling = this.#poolingOf(given)
+    const sampling = resolveSampling(pooling ? ONE_TOKEN : given.sampling, this.#samplingContext())
+    const request = pooling && family.embedding ? withConventions(given, family.embedding) : given
     const prompt = this.#promptOf(request)
     const options = { ...this.#rules.processorOptions, ...processorOptionsOf(request) }
     checkReading(request)
-    const keyed = await this.#media.prepare(request.media, options, signal)
+    const keyed = await this.#media.prepare(request.media, options, signal, request.media_io_kwargs)
     const media = withoutKeys(keyed)
     const expanded = family.expandPrompt(config, prompt.source, prompt.encode, media)
     this.#checkLength(expanded.tokenIds)
@@ -95,12 +101,28 @@ export class InputProcessor {
       nextPosition: positions.next,
       longPositions: positions.long,
       sampling,
+      pooling,
       maxTokens: this.#maxTokens(sampling, expanded.tokenIds.length),
       priority: priorityOf(request),
       arrival,
       // Without prefix caching a prompt's blocks are shared by its own continuations only.
       cacheSalt: this.#rules.prefixCaching ? `salt ${request.cache_salt ?? ''}` : `request ${arrival}`,
     }
+  }
+
+  /** Undefined for a request of text. Errors: InvalidRequestError for what the model was not loaded for. */
+  #poolingOf({ pooling }: EngineRequest): PoolingParams | undefined {
+    const { family, config } = this.#model
+    const { modelName, task } = this.#rules
+    if (task === 'generate' && pooling != null)
+      throw invalidRequestError(`${modelName} was loaded with task: 'generate' and makes no embeddings; load it with task: 'embed'.`)
+    if (task === 'generate') return undefined
+    if (pooling == null)
+      throw invalidRequestError(
+        `${modelName} was loaded with task: 'embed' and writes no text; ask it for embeddings, or load it with task: 'generate'.`,
+      )
+    if (!family.embedding) throw new Error('the family makes no embeddings')
+    return checkPooling(pooling, family.embedding, family.decoder(config).hidden)
   }
 
   #promptOf({ input }: EngineRequest): { text: string | null; source: string | readonly number[]; encode: Encode } {
@@ -114,7 +136,9 @@ export class InputProcessor {
         throw invalidRequestError(`prompt_token_ids must be a list of ids from 0 to ${this.#vocabulary - 1}, got ${JSON.stringify(odd)}.`)
       return { text: null, source: ids, encode }
     }
-    const text = 'messages' in input ? this.#render(input) : textOf(input.prompt)
+    const written = 'messages' in input ? this.#render(input) : textOf(input.prompt)
+    const ending = this.#embedding?.ending ?? ''
+    const text = written.endsWith(ending) ? written : written + ending
     this.#checkText(text)
     return { text, source: text, encode }
   }
@@ -122,11 +146,13 @@ export class InputProcessor {
   #render({ messages, chat }: Extract<WirePrompt, { messages: unknown }>): string {
     if (!Array.isArray(messages) || messages.length === 0) throw invalidRequestError('messages must hold at least one message, got none.')
     const { family, templates, tokenizer } = this.#model
-    const own = chat.chat_template ?? templates.chatTemplate
+    const given = chat.chat_template ?? templates.chatTemplate
+    const own = given ?? this.#embedding?.template
     if (own !== undefined && typeof own !== 'string') throw invalidRequestError(`chat_template must be a string, got ${showValue(own)}.`)
     const template = chooseChatTemplate({ ...templates, chatTemplate: own }, (chat.tools?.length ?? 0) > 0)
     return renderChat(template, {
-      messages: family.placeholder ? plainMessages(messages, family.placeholder) : messages,
+      // The family's own template for embeddings takes parts.
+      messages: family.placeholder && own === given ? plainMessages(messages, family.placeholder) : messages,
       tools: chat.tools,
       add_generation_prompt: chat.add_generation_prompt ?? !chat.continue_final_message,
       continue_final_message: chat.continue_final_message,
@@ -154,13 +180,19 @@ export class InputProcessor {
     const { maxModelLength } = this.#rules
     if (text.length < SURE_CHARACTERS * maxModelLength) return
     const tokens = this.#model.tokenizer.fewestTokens(text)
-    if (tokens >= maxModelLength) throw tooLong(`at least ${tokens}`, maxModelLength)
+    if (tokens >= maxModelLength + (this.#embedding ? 1 : 0)) throw tooLong(`at least ${tokens}`, maxModelLength, !this.#embedding)
   }
 
   #checkLength(tokens: readonly number[]): void {
     const { maxModelLength } = this.#rules
     if (tokens.length === 0) throw invalidRequestError('The prompt is empty; give at least one token of text.')
-    if (tokens.length >= maxModelLength) throw tooLong(String(tokens.length), maxModelLength)
+    const room = this.#embedding ? maxModelLength : maxModelLength - 1
+    if (tokens.length > room) throw tooLong(String(tokens.length), maxModelLength, this.#embedding === undefined)
+  }
+
+  /** Conventions of embeddings, where the model was loaded for them. */
+  get #embedding(): AnyFamily['embedding'] {
+    return this.#rules.task === 'embed' ? this.#model.family.embedding : undefined
   }
 
   #checkTokens(tokens: readonly number[]): void {
@@ -172,13 +204,17 @@ export class InputProcessor {
   }
 
   #maxTokens(sampling: ResolvedSampling, promptLength: number): number {
+    if (this.#embedding) return 1
     return Math.min(sampling.maxTokens ?? Number.POSITIVE_INFINITY, this.#rules.maxModelLength - promptLength)
   }
 }
 
-const tooLong = (tokens: string, limit: number): Error =>
+/** Sampling of a request without text: it ends with its prompt. */
+const ONE_TOKEN = { max_tokens: 1, temperature: 0 }
+
+const tooLong = (tokens: string, limit: number, answers: boolean): Error =>
   contextLengthError(
-    `prompt has ${tokens} tokens but max_model_len is ${limit}; shorten it or raise max_model_len (one place must be left for the answer)`,
+    `prompt has ${tokens} tokens but max_model_len is ${limit}; shorten it or raise max_model_len${answers ? ' (one place must be left for the answer)' : ''}`,
   )
 
 function processorOptionsOf({ mm_processor_kwargs: options = {} }: EngineRequest): Readonly<Record<string, unknown>> {
@@ -191,7 +227,7 @@ function priorityOf({ priority = 0 }: EngineRequest): number {
   return priority
 }
 
-/** How files are read is nothing that pictures and frames depend on, but what is given must make sense. Unknown keys are ignored. */
+/** How files are read: `video.num_frames` and `video.fps`, checked where they are used, mean something; other keys are ignored. */
 function checkReading({ media_io_kwargs: given }: EngineRequest): void {
   if (given == null) return
   const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -6,7 +6,7 @@ import { BLOCK_SIZE, type KvLayer } from '../layers/batch.ts'
 import type { AnyFamily, DecoderShape, HostArray } from '../models/family.ts'
 import { findFamily } from '../models/registry.ts'
 import type { ProgressEvent } from '../protocol/engine-api.ts'
-import { webGPUUnavailableError } from '../util/errors.ts'
+import { modelLoadError, webGPUUnavailableError } from '../util/errors.ts'
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts'
 import type { ModelSource } from '../weights/model-source.ts'
 import { type CheckedOptions, type EngineConfig, resolveConfig } from './config.ts'
@@ -81,18 +81,23 @@ async function loadOn(
   const { files, modelType, family, checkpoint } = await readModel(context)
   const familyConfig = family.readConfig(files)
   const shape = family.decoder(familyConfig)
+  const embedding = embeddingOf(options, name, modelType, family)
   const config = resolveConfig(options, { name, shape, parameters: parametersOf(checkpoint) }, gpu)
   const { dtype, quantization } = config
   const onBytes = weightProgress(name, onProgress)
   const declare = (reader: Parameters<AnyFamily['readWeights']>[0]) => family.readWeights(reader, familyConfig)
-  const weights = await loadWeights(gpu, checkpoint, declare, { modelType, dtype, quantization, onProgress: onBytes, signal })
+  const weights = await loadWeights(gpu, checkpoint, declare, {
+    ...{ modelType, dtype, quantization, onProgress: onBytes, signal },
+    withoutHead: embedding !== undefined,
+  })
   const runner = await gpu.guardAllocations(
     `the KV cache and working memory (max_model_len ${config.maxModelLength}, max_num_seqs ${config.maxSequences})`,
     () => {
       const tables = uploadTables(gpu, family.tables(familyConfig, config.tableColumns * BLOCK_SIZE))
       const model = {
         forward: (step: Parameters<AnyFamily['forward']>[0], batch: Parameters<AnyFamily['forward']>[3]) =>
-          family.forward(step, weights, familyConfig, batch, tables),
+          (embedding ?? { hidden: family.forward }).hidden(step, weights, familyConfig, batch, tables),
+        pools: embedding !== undefined,
         encode: (step: Parameters<AnyFamily['encode']>[0], ...[kind, grid, inputs]: EncodeInputs) =>
           family.encode(step, weights, familyConfig, kind, grid, inputs),
         kv: allocateKv(gpu, shape, config),
@@ -110,13 +115,7 @@ async function loadOn(
     maxPromptRows: config.maxPromptRows,
   })
   const core = new EngineCore({ scheduler, ...runner, tokenizer: files.tokenizer })
-  const inputModel = {
-    family,
-    config: familyConfig,
-    tokenizer: files.tokenizer,
-    templates: files.templates,
-    generationConfig: files.generationConfig,
-  }
+  const inputModel = { ...files, family, config: familyConfig }
   const input = new InputProcessor(inputModel, { ...config, seed: options.seed })
   const forget = (): void => {
     runner.runner.forget()
@@ -124,6 +123,13 @@ async function loadOn(
     kv.forget()
   }
   return { gpu, config, modelType, family, files, input, core, scheduler, kv, forget }
+}
+
+/** How embeddings are made, if the model is loaded for that. Errors: ModelLoadError when its family makes none. */
+function embeddingOf({ task }: CheckedOptions, name: string, modelType: string, family: AnyFamily): AnyFamily['embedding'] {
+  if (task === 'generate') return undefined
+  if (family.embedding) return family.embedding
+  throw modelLoadError(`${name} is a ${modelType} model, which makes no embeddings; load it with task: 'generate'.`)
 }
 
 /** A model's small files, its family, and its tensors' names, those of parts that lie elsewhere included. */

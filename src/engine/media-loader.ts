@@ -1,10 +1,11 @@
 import { closeImage, decodeImage, type EncodedImage } from '../media/decode.ts'
 import type { RgbImage } from '../media/rgb-image.ts'
 import type { Sound } from '../media/sound.ts'
+import { type FrameSampling, readFrameSampling } from '../media/video-sampling.ts'
 import { decodeWav, isWav } from '../media/wav.ts'
 import type { MediaKind } from '../models/family.ts'
 import type { WireAudio, WireImage, WireVideo } from '../protocol/media.ts'
-import { invalidRequestError, mediaError, withCode } from '../util/errors.ts'
+import { invalidRequestError, mediaError, messageOf, withCode } from '../util/errors.ts'
 import { fetchMedia } from '../util/fetch-media.ts'
 import { Turns } from '../util/turns.ts'
 import type { MediaLimits } from './media-limits.ts'
@@ -19,13 +20,17 @@ export interface LoadContext {
   readonly kind: MediaKind
   readonly name: string
   readonly signal: AbortSignal
+  /** Which frames of a clip's file are taken. Default: 32 of them. */
+  readonly sampling?: FrameSampling
 }
 
-/** An item with content, other than a clip's file. */
-export type LoadableMedia = Exclude<WireImage, { kind: 'cached' }> | Extract<WireVideo, { kind: 'frames' }>
+/** A picture or clip with content. */
+export type LoadableMedia = Exclude<WireImage | WireVideo, { kind: 'cached' }>
 
 /** A sound with content. */
 export type LoadableSound = Exclude<WireAudio, { kind: 'cached' }>
+
+type File = Extract<WireVideo, { kind: 'blob' | 'url' }>
 
 /** Fetches and decodes media, within the engine's limits. */
 export class MediaLoader {
@@ -39,6 +44,7 @@ export class MediaLoader {
 
   /** The pictures of an item: one, or a clip's frames in order. Errors: MediaError with a code, InvalidRequestError, AbortError. */
   async load(item: LoadableMedia, context: LoadContext): Promise<RgbImage[]> {
+    if (context.kind === 'video' && (item.kind === 'blob' || item.kind === 'url')) return await this.#decodeClip(item, context)
     if (item.kind !== 'frames') return [await this.#decode(item, context)]
     const pictures: RgbImage[] = []
     for (const [i, frame] of item.frames.entries()) {
@@ -52,15 +58,32 @@ export class MediaLoader {
   /** A sound: samples as they are, or a WAV file's. Errors: MediaError with a code, InvalidRequestError, AbortError. */
   async loadSound(sound: LoadableSound, { kind, name, signal }: LoadContext): Promise<Sound> {
     if (sound.kind === 'samples') return readSamples(sound, name)
-    const { bytes: most } = this.#limits
-    if (sound.kind === 'blob') checkSize(sound.blob, name, most[kind])
-    const bytes =
-      sound.kind === 'url' ? await this.#fetchBytes(sound.url, { kind, name, signal }) : new Uint8Array(await sound.blob.arrayBuffer())
-    signal.throwIfAborted()
+    const bytes = await this.#readFile(sound, { kind, name, signal })
     if (isWav(bytes)) return decodeWav(bytes, name)
     throw mediaError(
       `${name} is no WAV file; of files only WAV is read. Decode others in the page (AudioContext.decodeAudioData) and give the AudioBuffer.`,
     )
+  }
+
+  async #decodeClip(clip: File, context: LoadContext): Promise<RgbImage[]> {
+    const { name, signal, sampling = readFrameSampling() } = context
+    const bytes = await this.#readFile(clip, context)
+    // Most requests have no clip, and the reader of containers is large.
+    const { decodeVideo } = await import('../media/video-file.ts')
+    const maxPixels = this.#limits.pixels
+    return await this.#decoding.run(() => decodeVideo(bytes, { name, sampling, maxPixels, signal }), signal)
+  }
+
+  async #readFile(file: File, { kind, name, signal }: LoadContext): Promise<Uint8Array<ArrayBuffer>> {
+    if (file.kind === 'url') return await this.#fetchBytes(file.url, { kind, name, signal })
+    checkSize(file.blob, name, this.#limits.bytes[kind])
+    try {
+      return new Uint8Array(await file.blob.arrayBuffer())
+    } catch (error) {
+      throw mediaError(`${name} could not be read (${messageOf(error)}); the file may have been moved or changed.`, error)
+    } finally {
+      signal.throwIfAborted()
+    }
   }
 
   async #decode(image: EncodedImage, { kind, name, signal }: LoadContext): Promise<RgbImage> {

@@ -19,7 +19,7 @@ import { ReadbackRing } from './readback-ring.ts'
 import { SamplingState, type SamplingVariant } from './sampling-state.ts'
 import type { Sequence } from './sequence.ts'
 import { bucket, layoutOf, packStep, type SamplePlace, type StepShape, samplePlaces, shapeOf, stepTensors } from './step-inputs.ts'
-import { type RowOutput, readRing } from './step-output.ts'
+import { type RowOutput, readHidden, readRing } from './step-output.ts'
 import { MAX_STEPS } from './step-pacer.ts'
 
 /** What the engine needs of whatever computes steps. */
@@ -41,7 +41,9 @@ export interface StepUnderWay {
 
 /** A loaded model, as far as running it goes. */
 export interface RunnableModel {
-  /** f32 logits [sampleRows, vocabulary]. */
+  /** Chooses no tokens: its hidden states are what is wanted. */
+  readonly pools: boolean
+  /** f32 logits [sampleRows, vocabulary], or hidden states [sampleRows, hidden] of a model that pools. */
   forward(step: Step, batch: Batch): Tensor
   encode: RecordEncoder
   readonly kv: readonly KvLayer[]
@@ -76,6 +78,12 @@ interface Current {
   readonly places: readonly SamplePlace[]
 }
 
+/** A step's program, and the hidden states it ends with if the model pools. */
+interface Recording {
+  readonly program: Program
+  readonly hidden: Tensor | undefined
+}
+
 /** Packs plans into GPU state, records a program for each shape once, and replays it. */
 export class ModelRunner implements Runner {
   readonly #gpu: Gpu
@@ -89,7 +97,7 @@ export class ModelRunner implements Runner {
   readonly #state: Tensor
   readonly #ring: Tensor
   readonly #readback: ReadbackRing
-  readonly #programs = new LruMap<string, Program>({ capacity: RECORDINGS, onDrop: (program) => program.destroy() })
+  readonly #programs = new LruMap<string, Recording>({ capacity: RECORDINGS, onDrop: ({ program }) => program.destroy() })
   readonly #profiler: Profiler | undefined
   #current: Current | undefined
 
@@ -108,7 +116,8 @@ export class ModelRunner implements Runner {
     const largest = layoutOf({ tokens, sequences: sizes.maxSequences, sampleRows, tiles: bucket(tokens), decode: false })
     this.#state = gpu.allocate('u32', [largest.words], 'step state')
     this.#ring = gpu.allocate('u32', [Math.max(sampleRows, MAX_STEPS * sizes.maxSequences) * ringWidth(MAX_TOP)], 'ring')
-    this.#readback = new ReadbackRing(gpu, this.#ring.storage.bytes)
+    const hiddenBytes = model.pools ? sampleRows * model.hidden * 4 : 0
+    this.#readback = new ReadbackRing(gpu, Math.max(this.#ring.storage.bytes, hiddenBytes))
   }
 
   encode(job: EncodeJob): Promise<void> {
@@ -120,7 +129,7 @@ export class ModelRunner implements Runner {
     const shape = shapeOf(plan.rows, places.length, this.#sizes.maxBatchedTokens)
     const variant = this.#sampling.variantOf(plan.rows, places)
     this.#current = { shape, variant, places }
-    const program = await this.#programFor(this.#current, longestOf(plan))
+    const recording = await this.#recordingFor(this.#current, longestOf(plan))
     const mediaRows = (key: string) => {
       const rows = this.#media.find(key)
       if (!rows) throw new Error(`media ${key} has left the encoder cache too early`)
@@ -128,15 +137,15 @@ export class ModelRunner implements Runner {
     }
     this.#gpu.write(bufferOf(this.#state), 0, packStep(plan.rows, places, shape, { mediaRows, paddingRow: this.#blocks.paddingRow }))
     this.#sampling.update(plan.rows, places, shape.sampleRows, variant)
-    return this.#submit(plan, program, this.#current)
+    return this.#submit(plan, recording, this.#current)
   }
 
   async follow(plan: Plan): Promise<StepUnderWay> {
     const current = this.#current
     if (!current?.shape.decode) throw new Error('only decode steps can be followed')
-    const program = await this.#programFor(current, longestOf(plan))
+    const recording = await this.#recordingFor(current, longestOf(plan))
     this.#gpu.write(bufferOf(this.#state), layoutOf(current.shape).iteration * 4, new Uint32Array(1))
-    return this.#submit(plan, program, current)
+    return this.#submit(plan, recording, current)
   }
 
   release(sequence: Sequence): void {
@@ -151,11 +160,12 @@ export class ModelRunner implements Runner {
     this.#sampling.forget()
   }
 
-  #submit(plan: Plan, program: Program, { shape, variant, places }: Current): StepUnderWay {
+  #submit(plan: Plan, { program, hidden }: Recording, { shape, variant, places }: Current): StepUnderWay {
     this.#blocks.update(plan.rows)
     const encoder = variant.masks ? this.#encodeMasked(plan, program, places) : this.#encodeSteps(plan, program)
-    const words = plan.steps * shape.sampleRows * ringWidth(variant.logprobs)
-    const read = this.#readback.copy(encoder, bufferOf(this.#ring), words * 4)
+    const width = hidden ? this.#model.hidden : plan.steps * ringWidth(variant.logprobs)
+    const source = hidden ?? this.#ring
+    const read = this.#readback.copy(encoder, bufferOf(source), shape.sampleRows * width * 4, source.offset)
     this.#gpu.submit([encoder.finish()])
     const what = { rows: plan.rows, places, sampleRows: shape.sampleRows, steps: plan.steps, top: variant.logprobs }
     const finished = read()
@@ -164,6 +174,7 @@ export class ModelRunner implements Runner {
       })
       .then(async (bytes) => {
         await this.#profiler?.collect()
+        if (hidden) return readHidden(new Float32Array(bytes), { rows: plan.rows, places, width })
         return readRing(new Uint32Array(bytes), what)
       })
     return { finished }
@@ -196,17 +207,22 @@ export class ModelRunner implements Runner {
     return encoder
   }
 
-  async #programFor({ shape, variant }: Current, longest: number): Promise<Program> {
+  async #recordingFor({ shape, variant }: Current, longest: number): Promise<Recording> {
     const kvSplits = shape.tokens === shape.sequences ? splitsFor(longest) : 1
     const key = JSON.stringify([shape, variant, kvSplits])
     const known = this.#programs.get(key)
     if (known) return known
-    const program = await recordProgram(this.#gpu, this.#pool, (step) => this.#record(step, shape, variant, kvSplits))
-    this.#programs.set(key, program)
-    return program
+    let hidden: Tensor | undefined
+    const program = await recordProgram(this.#gpu, this.#pool, (step) => {
+      hidden = this.#record(step, shape, variant, kvSplits)
+      return hidden
+    })
+    const recording = { program, hidden }
+    this.#programs.set(key, recording)
+    return recording
   }
 
-  #record(step: Step, shape: StepShape, variant: SamplingVariant, kvSplits: number): undefined {
+  #record(step: Step, shape: StepShape, variant: SamplingVariant, kvSplits: number): Tensor | undefined {
     const layout = layoutOf(shape)
     const { outputIndex, forced, ...tensors } = stepTensors(this.#state.storage, shape, layout)
     const { tokens, sequences, sampleRows, decode } = shape
@@ -218,6 +234,7 @@ export class ModelRunner implements Runner {
       kv: this.#model.kv,
     }
     const logits = this.#model.forward(step, batch)
+    if (this.#model.pools) return logits
     const inputs = this.#sampling.inputs(sampleRows, variant, { outputIndex, forced })
     const { tokenIds: sampled, logprobs } = sample(step, logits, inputs)
     if (inputs.counts) countTokens(step, sampled, inputs.counts)

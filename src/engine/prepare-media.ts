@@ -1,9 +1,11 @@
 import { hashImages, hashSound, hashTensors } from '../media/content-hash.ts'
 import { closeImage } from '../media/decode.ts'
 import type { RgbImage } from '../media/rgb-image.ts'
+import { type FrameSampling, readFrameSampling } from '../media/video-sampling.ts'
 import type { AnyFamily, HostArray, MediaKind, PreparedMedia } from '../models/family.ts'
+import type { EngineRequest } from '../protocol/engine-api.ts'
 import type { WireAudio, WireEmbeds, WireImage, WireMedia, WireVideo } from '../protocol/media.ts'
-import { invalidRequestError, mediaError, withCode } from '../util/errors.ts'
+import { invalidRequestError, withCode } from '../util/errors.ts'
 import { LruMap } from '../util/lru-map.ts'
 import { MEDIA_KINDS, type MediaLimits } from './media-limits.ts'
 import { type LoadableMedia, type LoadableSound, MediaLoader } from './media-loader.ts'
@@ -24,6 +26,7 @@ export interface MediaRules {
 }
 
 type Options = Readonly<Record<string, unknown>>
+type Reading = NonNullable<EngineRequest['media_io_kwargs']>
 type WireItem = WireImage | WireVideo | WireAudio | WireEmbeds
 
 /** One item of a request, with how errors call it and what its preparation depends on. */
@@ -32,6 +35,7 @@ interface Item {
   readonly wire: WireItem
   readonly name: string
   readonly options: Options
+  readonly sampling: FrameSampling
 }
 
 /** What was read of an item: what it is known by, and how it is prepared when that is not known. */
@@ -59,12 +63,13 @@ export class MediaPreparer {
   }
 
   /**
-   * All media of a request, per kind in order. What can be refused without reading a file is refused first. Errors: InvalidRequestError,
-   * MediaError, AbortError; those about contents and counts have a code.
+   * All media of a request, per kind in order. What can be refused without reading a file is refused first. reading: media_io_kwargs.
+   * Errors: InvalidRequestError, MediaError, AbortError; those about contents and counts have a code.
    */
-  async prepare(media: WireMedia, options: Options, signal: AbortSignal): Promise<KeyedByKind> {
+  async prepare(media: WireMedia, options: Options, signal: AbortSignal, reading?: Reading | null): Promise<KeyedByKind> {
     this.#checkKinds(media)
-    const items = MEDIA_KINDS.flatMap((kind) => itemsOf(kind, media[kind] ?? [], options))
+    const sampling = readFrameSampling(reading?.video ?? {})
+    const items = MEDIA_KINDS.flatMap((kind) => itemsOf(kind, media[kind] ?? [], { options, sampling }))
     const given = new Map<string, KeyedMedia[]>()
     const recalled = items.map((item) => this.#recall(item, items))
     // The first failure ends the others.
@@ -97,7 +102,6 @@ export class MediaPreparer {
       if (!kinds.includes(kind)) throw invalidRequestError(`This model takes no ${kind}; it takes ${kinds.join(' and ') || 'text only'}.`)
       this.#checkCount(kind, count)
     }
-    for (const clip of media.video ?? []) refuseFile(clip)
   }
 
   #checkCount(kind: MediaKind, count: number): void {
@@ -157,8 +161,8 @@ export class MediaPreparer {
     }
   }
 
-  async #readPictures({ kind, wire, name, options }: Item, signal: AbortSignal): Promise<Content> {
-    const frames = await this.#loader.load(wire as LoadableMedia, { kind, name, signal })
+  async #readPictures({ kind, wire, name, options, sampling }: Item, signal: AbortSignal): Promise<Content> {
+    const frames = await this.#loader.load(wire as LoadableMedia, { kind, name, signal, sampling })
     const { family, config } = this.#rules
     const prepare = (): PreparedMedia =>
       kind === 'video' ? family.prepareVideo(config, frames, options) : family.prepareImage(config, frames[0] as RgbImage, options)
@@ -182,17 +186,10 @@ export function closeMedia({ image = [], video = [] }: WireMedia): void {
   for (const picture of pictures) if (picture.kind === 'bitmap' || picture.kind === 'frame') closeImage(picture)
 }
 
-const itemsOf = (kind: MediaKind, list: readonly WireItem[], options: Options): Item[] =>
-  list.map((wire, i) => ({ kind, wire, options, name: list.length === 1 ? `The ${kind}` : `${kind} ${i + 1} of ${list.length}` }))
+const itemsOf = (kind: MediaKind, list: readonly WireItem[], rules: Pick<Item, 'options' | 'sampling'>): Item[] =>
+  list.map((wire, i) => ({ ...rules, kind, wire, name: list.length === 1 ? `The ${kind}` : `${kind} ${i + 1} of ${list.length}` }))
 
 const nameOf = ({ kind, wire, options }: Item): string => `${kind} ${JSON.stringify(options)} ${wire.uuid}`
-
-/** Errors: MediaError for a clip that is a file, whose address is not even fetched. */
-function refuseFile({ kind: form }: WireVideo | WireEmbeds): void {
-  if (form !== 'url' && form !== 'blob') return
-  const words = 'Clips as files cannot be decoded in this version; send the clip as frames, such as data:video/jpeg;base64,….'
-  throw withCode(mediaError(words), 'invalid_video')
-}
 
 /** Grids are whole numbers; everything else stays as it came. */
 function hostArrays({ tensors }: WireEmbeds): Record<string, HostArray> {

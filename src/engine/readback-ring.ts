@@ -11,10 +11,10 @@ export class ReadbackRing {
     this.#bytes = bytes
   }
 
-  /** Copies the first `bytes` of `source` at this point of the encoder. The promise, made after the submit, gives them. */
-  copy(encoder: GPUCommandEncoder, source: GPUBuffer, bytes: number): () => Promise<ArrayBuffer> {
+  /** Copies `bytes` of `source` from `offset` on, at this point of the encoder. The promise, made after the submit, gives them. */
+  copy(encoder: GPUCommandEncoder, source: GPUBuffer, bytes: number, offset = 0): () => Promise<ArrayBuffer> {
     const staging = this.#free.pop() ?? this.#gpu.createBuffer(this.#bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST, 'readback')
-    encoder.copyBufferToBuffer(source, 0, staging, 0, bytes)
+    encoder.copyBufferToBuffer(source, offset, staging, 0, bytes)
     return async () => {
       await staging.mapAsync(GPUMapMode.READ, 0, bytes)
       const copied = staging.getMappedRange(0, bytes).slice(0)

@@ -1,5 +1,7 @@
 import type { LogprobsAt, Usage } from '../protocol/outputs.ts'
+import type { PoolingParams } from '../protocol/pooling.ts'
 import type { StreamEvent } from '../protocol/stream-events.ts'
+import { toEmbedding } from './embedding.ts'
 import { logprobsAt, type OutputTokenizer, SequenceOutput } from './output-processor.ts'
 import { Sequence, type SequenceInit } from './sequence.ts'
 import type { SequenceGrammar } from './sequence-grammar.ts'
@@ -10,6 +12,8 @@ export interface AcceptedRequest extends Omit<SequenceInit, 'id' | 'index' | 'le
   readonly id: string
   /** Null when it was given as token ids. */
   readonly promptText: string | null
+  /** Its prompt's embedding is wanted, and no text. */
+  readonly pooling?: PoolingParams | undefined
 }
 
 /** Where a request's events go. */
@@ -23,6 +27,7 @@ export class Request {
   readonly #tokenizer: OutputTokenizer
   readonly #promptLogprobs: (LogprobsAt | null)[] | null
   #promptSaid = false
+  #embedding: Float32Array | undefined
   ended = false
 
   /** grammars: one per continuation, or none. */
@@ -68,16 +73,29 @@ export class Request {
     }
   }
 
+  /** Takes in the hidden state of the prompt's last token. Errors: InvalidLogitsError. */
+  acceptHidden(hidden: Float32Array): void {
+    this.#embedding = toEmbedding(hidden, this.accepted.pooling?.dimensions)
+  }
+
   /** Says what has happened since the last call; returns whether the request is complete. */
   report(): boolean {
     if (this.ended) return true
     const { leader } = this
-    if (!this.#promptSaid && (leader.outputLength > 0 || leader.computed >= leader.promptLength)) this.#sayPrompt()
+    if (!this.#promptSaid && (leader.outputLength > 0 || leader.computed >= leader.promptLength || this.#embedding)) this.#sayPrompt()
+    if (this.accepted.pooling) return this.#reportEmbedding()
     for (const output of this.outputs) {
       const delta = output.takeDelta()
       if (delta) this.#post(delta)
     }
     if (this.outputs.some((output) => output.finishReason === null)) return false
+    this.#end({ type: 'done', usage: this.#usage() })
+    return true
+  }
+
+  #reportEmbedding(): boolean {
+    if (this.#embedding) this.#post({ type: 'embedding', embedding: this.#embedding })
+    else if (this.outputs.some((output) => output.finishReason === null)) return false
     this.#end({ type: 'done', usage: this.#usage() })
     return true
   }

@@ -28,6 +28,19 @@ export interface RowOutput {
   readonly tokens: readonly SampledToken[]
   /** Log-probabilities of prompt tokens, by their place. */
   readonly prompt: readonly { readonly place: number; readonly scores: TokenScores }[]
+  /** Of a model that makes embeddings: the last token's hidden state, once that has been computed. */
+  readonly hidden?: Float32Array | undefined
+}
+
+/** Reads the hidden states of a step: one row per place. */
+export function readHidden(
+  values: Float32Array,
+  { rows, places, width }: { rows: readonly PlanRow[]; places: readonly SamplePlace[]; width: number },
+): RowOutput[] {
+  return rows.map((row, i) => {
+    const at = places.findIndex((place) => place.row === i)
+    return { row, tokens: [], prompt: [], hidden: at < 0 ? undefined : values.slice(at * width, (at + 1) * width) }
+  })
 }
 
 /** Reads what `advance` wrote: steps × sampleRows entries. top: likeliest tokens per entry, -1: ids only. */

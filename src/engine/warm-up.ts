@@ -23,6 +23,7 @@ export async function warmUp(
     input: { prompt_token_ids: Array.from({ length }, (_, i) => i % 2) },
     media: {},
     sampling: { temperature: 0, max_tokens: 3, ignore_eos: true },
+    ...(config.task === 'embed' && { pooling: {} }),
     cache_salt: 'warm-up',
   }
   const accepted = await input.process(request, signal)

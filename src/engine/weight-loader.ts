@@ -28,6 +28,8 @@ export interface WeightOptions {
   readonly modelType: string
   readonly dtype: 'float16' | 'float32'
   readonly quantization: QuantizationOption
+  /** Leaves out a head of its own, which nothing then may read. */
+  readonly withoutHead?: boolean
   readonly onProgress?: (file: string, loaded: number, total: number) => void
   readonly signal?: AbortSignal
 }
@@ -170,6 +172,7 @@ class WeightLoader {
 
   #linear(parts: readonly LinearPart[], cols: number, { role, bias: withBias, transposed = false }: LinearOptions): LinearWeight {
     const rows = parts.reduce((sum, part) => sum + part.rows, 0)
+    if (this.#options.withoutHead && parts.every(isHead)) return leftOut(rows, cols)
     const format = formatFor(this.#options, role, cols, parts)
     const perRow = bytesPerRow(format, cols)
     const data =
@@ -178,7 +181,7 @@ class WeightLoader {
     const bias = withBias ? this.#declare('f32', [rows]) : undefined
     let rowOffset = 0
     for (const part of parts) {
-      if (/(^|\.)lm_head$/.test(part.name)) this.#head = true
+      if (isHead(part)) this.#head = true
       this.#fill(`${part.name}.weight`, transposed ? [cols, part.rows] : [part.rows, cols], {
         cols,
         format,
@@ -207,6 +210,18 @@ class WeightLoader {
     return tensor
   }
 }
+
+const isHead = ({ name }: LinearPart): boolean => /(^|\.)lm_head$/.test(name)
+
+/** A matrix without memory. */
+const leftOut = (rows: number, cols: number): LinearWeight => ({
+  format: 'f32',
+  rows,
+  cols,
+  data: { storage: { buffer: undefined, bytes: 0 }, offset: 0, shape: [rows, cols], dtype: 'f32' },
+  scales: undefined,
+  bias: undefined,
+})
 
 /** How far quantization goes for a role, as far as the matrix's shape allows. */
 function formatFor({ dtype, quantization }: WeightOptions, role: WeightRole, cols: number, parts: readonly LinearPart[]): WeightFormat {

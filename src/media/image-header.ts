@@ -29,7 +29,7 @@ const formats: readonly [name: string, is: (file: DataView) => boolean, read: (f
 export function readImageHeader(bytes: Uint8Array, name = 'The picture'): ImageHeader {
   const file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const format = formats.find(([, is]) => is(file))
-  if (!format) throw mediaError(`${name} is ${describeUnknown(bytes, file)}; allowed are PNG, JPEG, WebP, GIF, BMP and AVIF pictures.`)
+  if (!format) throw mediaError(`${name} is ${describeUnknown(bytes)}; allowed are PNG, JPEG, WebP, GIF, BMP and AVIF pictures.`)
   const header = readOrUndefined(format[2], file)
   if (!header)
     throw mediaError(`${name} is a ${format[0]} file of ${bytes.length} bytes that ends within its header; hand in the complete file.`)
@@ -58,10 +58,10 @@ function readOrUndefined(read: (file: DataView) => ImageHeader, file: DataView):
   }
 }
 
-/** Names what people hand in by mistake. */
-function describeUnknown(bytes: Uint8Array, file: DataView): string {
+/** Names what people hand in by mistake: what a file is that is none of the formats asked for. bytes: the file from its start. */
+export function describeUnknown(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'empty (0 bytes)'
-  const brands = mediaBrands(file)
+  const brands = mediaBrands(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   if (brands.some((brand) => /^(hei|hev|mif1)/.test(brand))) return 'a HEIC photograph, which browsers cannot decode (save it as JPEG)'
   if (brands.length > 0) return 'a video or sound file'
   const text = new TextDecoder('latin1').decode(bytes.subarray(0, 1024)).replace(/^(\xef\xbb\xbf)?\s*/, '')

@@ -92,6 +92,22 @@ export type Encode = (text: string, addSpecialTokens: boolean) => number[]
 /** Prepared items of one request, in prompt order per kind. */
 export type PreparedByKind = Readonly<Partial<Record<MediaKind, readonly PreparedMedia[]>>>
 
+/** How a family's checkpoints turn a prompt into a vector: the final-norm hidden state of its last token. */
+export interface EmbeddingRules<C, W> {
+  /** Embedding, decoder layers, final norm: f32 [batch.sampleRows, hidden]. */
+  hidden(step: Step, weights: W, config: C, batch: Batch, tables: Readonly<Record<string, Tensor>>): Tensor
+  /** May vectors be cut (trained so that their first values are a vector of their own)? */
+  readonly cuts: boolean
+  /** Jinja template for conversations unless engine or request give one; contents may be lists of parts. Default: the checkpoint's. */
+  readonly template?: string
+  /** Text that ends every text and conversation: its last token is the one that is read. */
+  readonly ending?: string
+  /** Text without this is no finished prompt but the content of a conversation of one message, behind the media. */
+  readonly turnMark?: string
+  /** Sides of the black picture that comes before text that has no media. */
+  readonly blankPicture?: number
+}
+
 /**
  * A model family: everything the engine needs to run checkpoints of one architecture, from config.json to logits.
  * C is its parsed config, W its weights (inferred from readWeights).
@@ -126,6 +142,8 @@ export interface ModelFamily<C, W> {
   encode(step: Step, weights: W, config: C, kind: MediaKind, grid: readonly number[], inputs: Readonly<Record<string, Tensor>>): Tensor
   /** Embedding, decoder layers, head: f32 logits [batch.sampleRows, vocabulary]. */
   forward(step: Step, weights: W, config: C, batch: Batch, tables: Readonly<Record<string, Tensor>>): Tensor
+  /** Only families with checkpoints that make embeddings. */
+  readonly embedding?: EmbeddingRules<C, W>
 }
 
 /** A family whose config and weights are opaque to the caller, as the engine holds it. */

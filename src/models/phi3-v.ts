@@ -6,7 +6,7 @@ import { linear } from '../layers/linear.ts'
 import type { LinearWeight, WeightReader } from '../layers/weights.ts'
 import { inverseFrequencies, longRopeTable } from '../util/rope-table.ts'
 import { encodeClip, readClip } from './clip.ts'
-import { decoderShape, forwardDecoder, readDecoder } from './decoder.ts'
+import { decodeHidden, decoderShape, forwardDecoder, readDecoder } from './decoder.ts'
 import { defineFamily } from './family.ts'
 import { type Phi3VConfig, readPhi3VConfig } from './phi3-v-config.ts'
 import { expandPrompt, imageTag, prepareEmbeds, prepareImage, prepareVideo, tokensOf } from './phi3-v-processor.ts'
@@ -98,6 +98,23 @@ export function mergeFeatures(step: Step, w: Phi3VWeights['vision'], c: Phi3VCon
 export const projectFeatures = (step: Step, w: Phi3VWeights['vision'], merged: Tensor): Tensor =>
   linear(step, linear(step, merged, w.projection0, { activation: 'gelu' }), w.projection2)
 
+/** Everything that is said, with tags for the pictures and a space between any two parts; no roles. */
+const BARE_TEMPLATE = `
+{%- set said = namespace(images=0, any=false) -%}
+{%- for message in messages -%}
+  {%- set parts = [{'type': 'text', 'text': message.content}] if message.content is string else message.content -%}
+  {%- for part in parts -%}
+    {%- if said.any -%}{{ ' ' }}{%- endif -%}
+    {%- set said.any = true -%}
+    {%- if part.type == 'image' -%}
+      {%- set said.images = said.images + 1 -%}
+      {{ '<|image_' ~ said.images ~ '|>' }}
+    {%- else -%}
+      {{ part.text }}
+    {%- endif -%}
+  {%- endfor -%}
+{%- endfor -%}`
+
 /**
  * Phi-3-vision and Phi-3.5-vision (arXiv:2404.14219): crops of a picture and the whole of it through CLIP, 2×2 neighbours merged into one
  * token, lines and parts divided by learned separators, and a Phi-3 decoder with LongRoPE.
@@ -129,4 +146,10 @@ export const phi3V = defineFamily<Phi3VConfig, Phi3VWeights>({
     return projectFeatures(step, vision, mergeFeatures(step, vision, config, grid, features))
   },
   forward: (step, weights, config, batch, tables) => forwardDecoder(step, weights.decoder, config, batch, tables),
+  // VLM2Vec (arXiv:2410.05160): read at the last token of the bare text.
+  embedding: {
+    hidden: (step, weights, config, batch, tables) => decodeHidden(step, weights.decoder, config, batch, tables),
+    cuts: false,
+    template: BARE_TEMPLATE,
+  },
 })

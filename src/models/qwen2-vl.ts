@@ -4,7 +4,7 @@ import { linear } from '../layers/linear.ts'
 import { layerNorm } from '../layers/norm.ts'
 import { visionAttention } from '../layers/vision-attention.ts'
 import type { WeightReader } from '../layers/weights.ts'
-import { decoderShape, decoderTables, forwardDecoder, readDecoder } from './decoder.ts'
+import { decodeHidden, decoderShape, decoderTables, forwardDecoder, readDecoder } from './decoder.ts'
 import { defineFamily } from './family.ts'
 import { type Qwen2VlConfig, readQwen2VlConfig, type VisionConfig } from './qwen2-vl-config.ts'
 import { expandPrompt, mropePositions, prepareEmbeds, prepareImage, prepareVideo } from './qwen2-vl-processor.ts'
@@ -99,4 +99,12 @@ export const qwen2Vl = defineFamily<Qwen2VlConfig, Qwen2VlWeights>({
     return mergePatches(step, weights.vision, vision, encodePatches(step, weights.vision, vision, grid, inputs as unknown as PatchInputs))
   },
   forward: (step, weights, config, batch, tables) => forwardDecoder(step, weights.decoder, config, batch, tables),
+  // DSE (arXiv:2406.11251): read at an appended token; text alone comes with a black picture of 4 tokens, as it was trained.
+  embedding: {
+    hidden: (step, weights, config, batch, tables) => decodeHidden(step, weights.decoder, config, batch, tables),
+    cuts: true,
+    ending: '<|endoftext|>',
+    turnMark: '<|im_start|>',
+    blankPicture: 56,
+  },
 })

@@ -1,5 +1,6 @@
 import type { ChatOptions, WireMessage } from './chat.ts'
 import type { Modality, WireMedia } from './media.ts'
+import type { PoolingParams } from './pooling.ts'
 import type { SamplingParams } from './sampling.ts'
 
 /** Storage of weights and KV cache; 'auto' is float16, but float32 for small models on software adapters. */
@@ -7,10 +8,18 @@ export type DTypeOption = 'auto' | 'float16' | 'float32'
 /** Weight format of the language model's matrices: 32 columns share a scale in q8 and q4. */
 export type QuantizationOption = 'none' | 'q8' | 'q4'
 
+/** What a model is for: text that goes on, or vectors. */
+export type TaskOption = 'generate' | 'embed'
+
 /** Engine options, vLLM's names. Everything can cross a thread. */
 export interface EngineOptions {
   /** Hub id ('Qwen/Qwen2-VL-2B-Instruct'), URL of a folder, files, or a directory handle. */
   model: string | File[] | FileSystemDirectoryHandle
+  /**
+   * What the model is loaded for: 'generate' continues prompts, 'embed' turns them into vectors and leaves the head of the model out.
+   * Default 'generate'.
+   */
+  task?: TaskOption
   /** Hub branch, tag or commit. Default 'main'. */
   revision?: string
   /** Hub access token; sent to the hub's origin only. */
@@ -64,7 +73,10 @@ export interface EngineRequest {
   request_id: string
   input: WirePrompt
   media: WireMedia
+  /** Means nothing beside pooling. */
   sampling: SamplingParams
+  /** Asks for an embedding in place of text; of an engine with task 'embed' alone. */
+  pooling?: PoolingParams
   mm_processor_kwargs?: Record<string, unknown>
   /** How media files are read, by modality, e.g. { video: { num_frames: 8 } }. */
   media_io_kwargs?: Partial<Record<Modality, Readonly<Record<string, unknown>>>>
@@ -114,7 +126,7 @@ export interface ModelInfo {
   quantization: QuantizationOption
   modalities: Modality[]
   /** What the model is for. */
-  task: 'generate' | 'embed'
+  task: TaskOption
   /** How the model's chat template has tool calls written; null: it takes no tools. */
   tool_format: ToolFormat | null
   adapter: AdapterSummary

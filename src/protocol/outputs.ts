@@ -40,6 +40,18 @@ export interface RequestOutput {
   num_cached_tokens: number
 }
 
+/** A finished request's vector (vLLM's EmbeddingRequestOutput). */
+export interface EmbeddingRequestOutput {
+  request_id: string
+  /** Of length 1, so that the dot product of two is their cosine. */
+  outputs: { embedding: number[] }
+  /** After expansion of media placeholders. */
+  prompt_token_ids: number[]
+  finished: boolean
+  /** Prompt tokens taken from the prefix cache. */
+  num_cached_tokens: number
+}
+
 /** What a request has cost, as OpenAI counts it. */
 export interface Usage {
   prompt_tokens: number

@@ -1,10 +1,11 @@
 import type { FinishReason, LogprobsAt, Usage } from './outputs.ts'
 
 /**
- * What the engine posts on a request's port, in this order: one `prompt`, any number of `delta`, then one `done` or `error`.
+ * What the engine posts on a request's port, in this order: one `prompt`, any number of `delta` (or one `embedding`), then one
+ * `done` or `error`.
  * Messages in the other direction are ReaderMessages.
  */
-export type StreamEvent = PromptEvent | DeltaEvent | DoneEvent | ErrorEvent
+export type StreamEvent = PromptEvent | DeltaEvent | EmbeddingEvent | DoneEvent | ErrorEvent
 
 /** The prompt has been read. */
 export interface PromptEvent {
@@ -25,6 +26,12 @@ export interface DeltaEvent {
   /** Set on this continuation's last delta. */
   finish_reason: FinishReason | null
   stop_reason: string | number | null
+}
+
+/** The prompt's vector, of length 1. */
+export interface EmbeddingEvent {
+  type: 'embedding'
+  embedding: Float32Array
 }
 
 /** Every continuation has finished. */

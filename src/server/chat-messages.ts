@@ -27,9 +27,7 @@ const textParts: Readonly<Record<string, string>> = {
 }
 
 /** Parts that say what they are by a field alone (vLLM). */
-const telling = ['text', 'image_url', 'video_url', 'audio_url', 'input_audio', 'image_embeds', 'audio_embeds']
-
-const embeds = ['image_embeds', 'audio_embeds']
+const telling = ['text', 'image_url', 'video_url', 'audio_url', 'input_audio', 'image_embeds', 'video_embeds', 'audio_embeds']
 
 /** What a part says it is, unchecked. */
 export const partType = (part: PartFields): unknown => part['type'] ?? telling.find((name) => name in part)
@@ -88,10 +86,6 @@ function readPart(part: unknown, at: string, media: WireMedia, model: MessageMod
 }
 
 function readMedia(type: string, part: PartFields, at: string, media: WireMedia): Modality | undefined {
-  if (embeds.includes(type)) {
-    const words = `${at} is of type ${type}, which cannot be sent over HTTP; send the file itself, or pass embeddings to LLM.generate in the page.`
-    throw wrongField(at, words)
-  }
   if (type !== 'input_image') return readMediaPart(type, part, at, media)
   readInputImage(part, at, media)
   return 'image'

@@ -1,11 +1,17 @@
-import type { Modality, WireAudio, WireImage, WireMedia, WireVideo } from '../protocol/media.ts'
+import type { Modality, WireAudio, WireEmbeds, WireImage, WireMedia, WireVideo } from '../protocol/media.ts'
 import { showValue } from '../util/show-value.ts'
+import { readEmbeds } from './embeds-part.ts'
 import { wrongField } from './errors.ts'
 
 /** A part of a message, unread. */
 export type PartFields = Readonly<Record<string, unknown>>
 
-type Source = { kind: 'url'; url: string } | { kind: 'blob'; blob: Blob } | { kind: 'frames'; frames: WireImage[] } | { kind: 'cached' }
+type Source =
+  | { kind: 'url'; url: string }
+  | { kind: 'blob'; blob: Blob }
+  | { kind: 'frames'; frames: WireImage[] }
+  | WireEmbeds
+  | { kind: 'cached' }
 
 /** A kind of media part: what it is, and how the content under the field of its own name is read. */
 interface MediaPart {
@@ -27,6 +33,9 @@ const mediaParts: Readonly<Record<string, MediaPart>> = {
   video: { modality: 'video', read: videoFrames },
   audio_url: { modality: 'audio', read: urlObject },
   input_audio: { modality: 'audio', read: inputAudio },
+  image_embeds: { modality: 'image', read: (content, at) => readEmbeds('image', content, at) },
+  video_embeds: { modality: 'video', read: (content, at) => readEmbeds('video', content, at) },
+  audio_embeds: { modality: 'audio', read: (content, at) => readEmbeds('audio', content, at) },
 }
 
 /** Types of media parts, in the order in which they are named to the user. */
@@ -44,7 +53,7 @@ export function readMediaPart(type: string, part: PartFields, at: string, media:
   const content = part[type]
   const source: Source = uuid != null && isEmpty(content) ? { kind: 'cached' } : read(content, `${at}.${type}`)
   const item = { ...source, ...(uuid != null && { uuid }) }
-  ;((media[modality] ??= []) as (WireImage | WireVideo | WireAudio)[]).push(item)
+  ;((media[modality] ??= []) as (WireImage | WireVideo | WireAudio | WireEmbeds)[]).push(item)
   return modality
 }
 

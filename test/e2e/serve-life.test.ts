@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { randomModel } from './places.ts'
+import { embeddingModel, generatingModel, randomModel } from './places.ts'
 import { runCli } from './run-cli.ts'
 import { type ServeProcess, startServe } from './serve-process.ts'
 
@@ -155,10 +155,21 @@ describe('ocellus serve, at its start', () => {
     expect([status, stderr.includes('float')]).toEqual([1, false])
   })
 
-  it('refuses a model made for something else', async () => {
-    const { status, stderr } = await runCli('serve', ...flags, '--port', '0', '--task', 'embed')
-    expect(stderr).toMatch(/--task is embed, but .* is a model for generate/)
+  it('refuses a model that cannot be had for its task', async () => {
+    const { status, stderr } = await runCli('serve', generatingModel, '--port', '0', '--task', 'embed')
+    expect(stderr).toMatch(/llava model, which makes no embeddings; load it with task: 'generate'/)
     expect(status).toBe(1)
+  })
+
+  it('embeds with a model loaded for that', async () => {
+    const server = await startServe(embeddingModel, '--task', 'embed')
+    const { data } = await server.client().embeddings.create({ model: embeddingModel, input: ['a cat', 'a dog'], dimensions: 8 })
+    expect(data.map(({ index, embedding }) => [index, embedding.length])).toEqual([
+      [0, 8],
+      [1, 8],
+    ])
+    server.child.kill('SIGTERM')
+    expect((await server.result).status).toBe(0)
   })
 
   const mistakes: [what: string, args: string[], message: RegExp][] = [

@@ -23,7 +23,6 @@ describe('readServeFlags', () => {
       port: 8000,
       keys: [],
       origins: ['*'],
-      task: undefined,
       patience: 10_000,
       names: ['M'],
     })

@@ -69,6 +69,8 @@ function processor(change: { model?: Partial<InputModel>; rules?: Partial<InputR
   return new InputProcessor(
     { family, config: {}, tokenizer, templates: { chatTemplateJinja: template }, generationConfig: undefined, ...change.model },
     {
+      modelName: 'org/model',
+      task: 'generate',
       maxModelLength: 64,
       mediaLimits: mediaLimitsOf({ limit_mm_per_prompt: { image: 2 } }),
       prefixCaching: true,

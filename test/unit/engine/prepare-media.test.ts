@@ -146,12 +146,12 @@ describe('what is refused has its code', () => {
     message: RegExp,
   ][] = [
     [
-      'a clip as an address',
+      'a clip over the limit',
       () => ({ video: [{ kind: 'url', url: `${base}/large` }] }),
-      {},
+      { max_media_bytes: { video: 1999 } },
       'MediaError',
-      'invalid_video',
-      /send the clip as frames/,
+      'media_too_large',
+      /larger than/,
     ],
     [
       'a clip as a file',
@@ -159,7 +159,7 @@ describe('what is refused has its code', () => {
       {},
       'MediaError',
       'invalid_video',
-      /cannot be decoded/,
+      /in no known format .*; allowed are MP4/,
     ],
     [
       'sound for a model without ears, file or not',

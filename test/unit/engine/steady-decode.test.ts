@@ -22,6 +22,7 @@ async function setUp(gpu: Gpu) {
     forward: (step: Parameters<ConstructorParameters<typeof ModelRunner>[1]['forward']>[0], batch: { sampleRows: number }) =>
       step.scratch('f32', [batch.sampleRows, VOCABULARY]),
     encode: () => gpu.none,
+    pools: false,
     kv: [],
     hidden: 16,
     vocabulary: VOCABULARY,

@@ -178,6 +178,20 @@ describe('loadWeights', () => {
     expect([...floats((both[1] as { data: Tensor }).data)]).toEqual([...stored['lm_head.weight'].data])
   })
 
+  it('leaves out a head that nothing will read, be it there or not', async () => {
+    const declare = (reader: WeightReader) => [
+      reader.linear({ name: 'model.embed_tokens', rows: 4 }, 4, { role: 'table' }),
+      reader.linear({ name: 'lm_head', rows: 4 }, 4, { role: 'table' }),
+    ]
+    const table = { 'model.embed_tokens.weight': f32([4, 4], 2) }
+    for (const stored of [table, { ...table, 'lm_head.weight': f32([4, 4], 1) }]) {
+      const [embedding, head] = await load(stored, declare, { withoutHead: true })
+      expect(embedding?.data.storage.buffer === undefined).toBe(false)
+      expect(head?.data.storage.buffer).toBe(undefined)
+    }
+    await expect(load(table, declare)).rejects.toThrow("1 tensor(s) missing: 'lm_head.weight'")
+  })
+
   it('finds tensors under newer names', async () => {
     const stored = { 'model.language_model.norm.weight': f32([4], 1) }
     const norm = await load(stored, (reader) => reader.tensor('model.norm.weight', [4]))

@@ -236,8 +236,18 @@ describe('messages', () => {
       `${at}.input_audio.format`,
       /must be one of wav, mp3, flac, ogg, webm, m4a, got "aiff"/,
     ],
-    ['image_embeds', { role: 'user', content: [{ type: 'image_embeds', image_embeds: 'AA==' }] }, at, /cannot be sent over HTTP/],
-    ['audio_embeds', { role: 'user', content: [{ type: 'audio_embeds', audio_embeds: 'AA==' }] }, at, /cannot be sent over HTTP/],
+    [
+      'image_embeds of no format',
+      { role: 'user', content: [{ type: 'image_embeds', image_embeds: 'AA==' }] },
+      `${at}.image_embeds`,
+      /is no safetensors file/,
+    ],
+    [
+      'audio_embeds of no format',
+      { role: 'user', content: [{ type: 'audio_embeds', audio_embeds: 'AA==' }] },
+      `${at}.audio_embeds`,
+      /is no safetensors file/,
+    ],
     ['tool_calls that are no list', { role: 'assistant', tool_calls: {} }, 'messages[0].tool_calls', /must be a list/],
     ['a tool call without a function', { role: 'assistant', tool_calls: [{ id: 'c' }] }, 'messages[0].tool_calls[0]', /must be/],
   ]
