@@ -108,7 +108,11 @@ const conversations: [what: string, messages: unknown, error: RegExp][] = [
     [{ role: 'user', content: [{ type: 'smell' }] }],
     /^InvalidRequestError: messages\[0\]\.content\[0\]\.type is "smell"/,
   ],
-  ['a video file', [{ role: 'user', content: [{ type: 'video_url', video_url: { url: 'x' } }] }], /^MediaError: .*allowed are http/],
+  [
+    'a video that is not there',
+    [{ role: 'user', content: [{ type: 'video_url', video_url: { url: 'x' } }] }],
+    /^MediaError: .*404 Not Found/,
+  ],
 ]
 
 describe('a bad request gets an error that says what to do, and the next request works', () => {

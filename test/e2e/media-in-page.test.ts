@@ -213,16 +213,23 @@ describe('clips and sound, in a page', () => {
     })
   }
 
-  const files: [what: string, part: object, code: string | null, message: RegExp][] = [
-    ['a clip', { type: 'video_url', video_url: { url: 'data:video/mp4;base64,AAAA' } }, 'invalid_video', /send the clip as frames/],
-    ['a clip elsewhere', { type: 'video_url', video_url: { url: 'http://127.0.0.1:9/x.mp4' } }, 'invalid_video', /send the clip as frames/],
-    ['sound', { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }, null, /takes no audio; it takes text, image, video/],
-    ['sound elsewhere', { type: 'audio_url', audio_url: { url: 'http://127.0.0.1:9/x.wav' } }, null, /takes no audio/],
+  const clip = (url: string): object => ({ type: 'video_url', video_url: { url } })
+  const files: [what: string, part: object, status: number, code: string | null, message: RegExp][] = [
+    ['a clip that is none', clip('data:video/mp4;base64,AAAA'), 400, 'invalid_video', /in no known format.*allowed are MP4/],
+    ['a clip elsewhere', clip('http://127.0.0.1:9/x.mp4'), 422, 'media_fetch_failed', /could not be fetched/],
+    [
+      'sound',
+      { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } },
+      400,
+      null,
+      /takes no audio; it takes text, image, video/,
+    ],
+    ['sound elsewhere', { type: 'audio_url', audio_url: { url: 'http://127.0.0.1:9/x.wav' } }, 400, null, /takes no audio/],
   ]
-  for (const [what, part, code, message] of files) {
-    it(`are refused by name as files, unread: ${what}`, async () => {
+  for (const [what, part, status, code, message] of files) {
+    it(`are refused by name as files: ${what}`, async () => {
       const answer = await askAbout([part])
-      expect([answer.status, answer.code]).toEqual([400, code])
+      expect([answer.status, answer.code]).toEqual([status, code])
       expect(answer.message).toMatch(message)
     })
   }
