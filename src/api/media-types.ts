@@ -60,8 +60,8 @@ export interface ClipSource {
 
 /**
  * What `multi_modal_data.video` takes, one or a list: the frames of a clip in order, a video element (the whole file, at 2 frames a second
- * and at most 32 frames), a stretch of a stream, or pre-computed features. A string may be vLLM's `data:video/jpeg;base64,…,…`, JPEG frames
- * with commas between; other files and addresses of clips are refused by the engine in this version (MediaError).
+ * and at most 32 frames), a stretch of a stream, pre-computed features, or a video file or its address (what WebCodecs decodes; MediaError
+ * otherwise). A string may also be vLLM's `data:video/jpeg;base64,…,…`, JPEG frames with commas between.
  */
 export type VideoInput = readonly PictureSource[] | HTMLVideoElement | ClipSource | VideoEmbeds | Blob | URL | string
 

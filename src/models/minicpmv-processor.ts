@@ -3,6 +3,7 @@ import { patchify } from '../media/qwen2-vl-patches.ts'
 import type { RgbImage } from '../media/rgb-image.ts'
 import { invalidRequestError, mediaError } from '../util/errors.ts'
 import type { HostArray, MediaKind, PreparedMedia } from './family.ts'
+import { frameSize } from './frame-size.ts'
 import type { MinicpmvConfig } from './minicpmv-config.ts'
 
 type Options = Readonly<Record<string, unknown>>
@@ -31,11 +32,7 @@ export const prepareVideo = (config: MinicpmvConfig, frames: readonly RgbImage[]
   preparePictures('video', config, frames, options)
 
 function preparePictures(kind: MediaKind, config: MinicpmvConfig, pictures: readonly RgbImage[], options: Options): PreparedMedia {
-  const first = pictures[0]
-  if (!first) throw invalidRequestError('multi_modal_data.video has no frames; give at least one.')
-  const { width, height } = first
-  const odd = pictures.find((picture) => picture.width !== width || picture.height !== height)
-  if (odd) throw invalidRequestError(`The frames of a video must be of one size; got ${width}×${height} and ${odd.width}×${odd.height}.`)
+  const { width, height } = frameSize(pictures)
   if (Math.max(width, height) > MAX_ASPECT_RATIO * Math.min(width, height)) {
     throw mediaError(`The picture is ${width}×${height} pixels, an aspect ratio above ${MAX_ASPECT_RATIO}; crop it.`)
   }

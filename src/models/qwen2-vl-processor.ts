@@ -4,6 +4,7 @@ import type { RgbImage } from '../media/rgb-image.ts'
 import { invalidRequestError } from '../util/errors.ts'
 import { inverseFrequencies } from '../util/rope-table.ts'
 import type { Encode, ExpandedPrompt, HostArray, MediaKind, PreparedByKind, PreparedMedia, PromptPositions } from './family.ts'
+import { frameSize } from './frame-size.ts'
 import { expandPlaceholders } from './placeholders.ts'
 import type { PixelConfig, Qwen2VlConfig, VisionConfig } from './qwen2-vl-config.ts'
 
@@ -35,18 +36,11 @@ export const prepareVideo = (config: Qwen2VlConfig, frames: readonly RgbImage[],
   prepareFrames('video', config, frames, options)
 
 function prepareFrames(kind: MediaKind, config: Qwen2VlConfig, frames: readonly RgbImage[], options: Options): PreparedMedia {
-  const first = frames[0]
-  if (!first) throw invalidRequestError('multi_modal_data.video has no frames; give at least one.')
-  const odd = frames.find((frame) => frame.width !== first.width || frame.height !== first.height)
-  if (odd) {
-    throw invalidRequestError(
-      `The frames of a video must be of one size; got ${first.width}×${first.height} and ${odd.width}×${odd.height}.`,
-    )
-  }
+  const { width, height } = frameSize(frames)
   const { vision } = config
   const pixels = kind === 'video' ? config.framePixels : config.pixels
   const factor = vision.patchSize * vision.mergeSize
-  const target = smartResize(first.height, first.width, { factor, ...pixelLimits(pixels, options) })
+  const target = smartResize(height, width, { factor, ...pixelLimits(pixels, options) })
   checkTokens(kind, frames.length, target, config)
   const resized = frames.map((frame) => resizeRgb(frame, target.width, target.height, 'bicubic'))
   const { patchSize, mergeSize, temporalPatchSize } = vision

@@ -1,7 +1,7 @@
 /**
  * Media as they cross the thread border: what the main thread could capture without decoding, in a form that can be transferred.
- * `uuid` names the content for the caches (vLLM's multi_modal_uuids); without it the engine hashes the content. An item of kind 'cached'
- * has a uuid and no content: the engine must have seen it before, or answers InvalidRequestError.
+ * The caches know content by its hash; `uuid` is a second name for it (vLLM's multi_modal_uuids). An item of kind 'cached' has a uuid and no
+ * content: the engine must have seen it before, or answers InvalidRequestError.
  */
 export type WireImage = { uuid?: string } & (
   | { kind: 'bitmap'; bitmap: ImageBitmap }

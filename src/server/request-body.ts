@@ -1,4 +1,5 @@
 import { messageOf } from '../util/errors.ts'
+import { joinBytes } from '../util/join-bytes.ts'
 import { showValue } from '../util/show-value.ts'
 import { refusal } from './errors.ts'
 
@@ -54,11 +55,5 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
   } finally {
     request.signal.removeEventListener('abort', cancel)
   }
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.length
-  }
-  return bytes
+  return joinBytes(pieces, length)
 }

@@ -1,4 +1,5 @@
 import { abortError, invalidRequestError, mediaError, messageOf, withCode } from './errors.ts'
+import { joinBytes } from './join-bytes.ts'
 
 /** Limits of a fetch. */
 export interface FetchMediaOptions {
@@ -81,17 +82,7 @@ async function readCapped(response: Response, maxBytes: number, tooLong: () => E
     }
     chunks.push(value)
   }
-  return joined(chunks, length)
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    all.set(chunk, at)
-    at += chunk.length
-  }
-  return all
+  return joinBytes(chunks, length)
 }
 
 /** The bytes of a data URL, base64 or percent-encoded. Not by fetch(), which a page's content security policy may forbid. */

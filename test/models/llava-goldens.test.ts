@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LLM } from '../../src/index.ts'
-import { expectClose, expectExact } from '../support/golden-checks.ts'
+import { describeFloat16, itEqualsTheReference } from '../support/golden-checks.ts'
 import { rejection } from '../support/golden-model.ts'
-import { type GoldenCase, inputUrl, readGolden, runCase } from '../support/goldens.ts'
+import { type GoldenCase, inputUrl, readGolden } from '../support/goldens.ts'
 
 const golden = await readGolden('llava')
 const MODEL = '/test/goldens/llava/checkpoint'
@@ -17,16 +17,7 @@ describe('llava in float32 through the public API', () => {
   })
   afterAll(() => llm.dispose())
 
-  for (const expected of golden.cases) {
-    it(`gives the reference’s tokens and log-probabilities: ${expected.name}`, async () => {
-      expectExact(await runCase(llm, 'llava', expected, golden.sampling_params), expected)
-    })
-  }
-
-  it('gives each request its own answer when all run together', async () => {
-    const outputs = await Promise.all(golden.cases.map((expected) => runCase(llm, 'llava', expected, golden.sampling_params)))
-    for (const [i, output] of outputs.entries()) expectExact(output, golden.cases[i] as GoldenCase)
-  })
+  itEqualsTheReference('llava', golden, () => llm)
 
   it('takes a prompt whose placeholders are expanded already', async () => {
     const expected = golden.cases[0] as GoldenCase
@@ -61,16 +52,4 @@ describe('llava in float32 through the public API', () => {
   })
 })
 
-describe('llava in float16', () => {
-  let llm: LLM
-  beforeAll(async () => {
-    llm = await open({ dtype: 'float16' })
-  })
-  afterAll(() => llm.dispose())
-
-  for (const expected of golden.cases) {
-    it(`follows the reference where its choice is firm: ${expected.name}`, async () => {
-      expectClose(await runCase(llm, 'llava', expected, golden.sampling_params), expected)
-    })
-  }
-})
+describeFloat16('llava', golden, open)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LLM } from '../../src/index.ts'
-import { expectClose, expectExact } from '../support/golden-checks.ts'
+import { describeFloat16, expectExact, itEqualsTheReference } from '../support/golden-checks.ts'
 import { rejection } from '../support/golden-model.ts'
 import { type GoldenCase, inputUrl, readGolden, runCase } from '../support/goldens.ts'
 
@@ -22,16 +22,7 @@ describe('minicpmv in float32 through the public API', () => {
   })
   afterAll(() => llm.dispose())
 
-  for (const expected of golden.cases) {
-    it(`gives the reference’s tokens and log-probabilities: ${expected.name}`, async () => {
-      expectExact(await run(llm, expected), expected)
-    })
-  }
-
-  it('gives each request its own answer when all run together', async () => {
-    const outputs = await Promise.all(golden.cases.map((expected) => run(llm, expected)))
-    for (const [i, output] of outputs.entries()) expectExact(output, golden.cases[i] as GoldenCase)
-  })
+  itEqualsTheReference('minicpmv', golden, () => llm)
 
   it('gives the same answer from the prefix cache', async () => {
     const expected = golden.cases[0] as GoldenCase
@@ -147,16 +138,4 @@ describe('minicpmv with prompts cut into small chunks', () => {
   })
 })
 
-describe('minicpmv in float16', () => {
-  let llm: LLM
-  beforeAll(async () => {
-    llm = await open({ dtype: 'float16' })
-  })
-  afterAll(() => llm.dispose())
-
-  for (const expected of golden.cases) {
-    it(`follows the reference where its choice is firm: ${expected.name}`, async () => {
-      expectClose(await run(llm, expected), expected)
-    })
-  }
-})
+describeFloat16('minicpmv', golden, open)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LLM, type RequestOutput } from '../../src/index.ts'
-import { expectClose, expectExact } from '../support/golden-checks.ts'
+import { describeFloat16, expectExact, itEqualsTheReference } from '../support/golden-checks.ts'
 import { rejection } from '../support/golden-model.ts'
 import { type GoldenCase, inputUrl, readGolden, runCase } from '../support/goldens.ts'
 
@@ -19,16 +19,7 @@ describe('phi3_v in float32 through the public API', () => {
   })
   afterAll(() => llm.dispose())
 
-  for (const expected of golden.cases) {
-    it(`gives the reference’s tokens and log-probabilities: ${expected.name}`, async () => {
-      expectExact(await runCase(llm, 'phi3_v', expected, golden.sampling_params), expected)
-    })
-  }
-
-  it('gives each request its own answer when all run together', async () => {
-    const outputs = await Promise.all(golden.cases.map((expected) => runCase(llm, 'phi3_v', expected, golden.sampling_params)))
-    for (const [i, output] of outputs.entries()) expectExact(output, golden.cases[i] as GoldenCase)
-  })
+  itEqualsTheReference('phi3_v', golden, () => llm)
 
   it('gives the same answers from the prefix cache', async () => {
     const { prompt_logprobs: _, ...sampling } = golden.sampling_params
@@ -160,16 +151,4 @@ describe('phi3_v with prompts cut into small chunks', () => {
   })
 })
 
-describe('phi3_v in float16', () => {
-  let llm: LLM
-  beforeAll(async () => {
-    llm = await open({ dtype: 'float16' })
-  })
-  afterAll(() => llm.dispose())
-
-  for (const expected of golden.cases) {
-    it(`follows the reference where its choice is firm: ${expected.name}`, async () => {
-      expectClose(await runCase(llm, 'phi3_v', expected, golden.sampling_params), expected)
-    })
-  }
-})
+describeFloat16('phi3_v', golden, open)

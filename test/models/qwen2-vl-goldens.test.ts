@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LLM } from '../../src/index.ts'
-import { expectClose, expectExact } from '../support/golden-checks.ts'
+import { describeFloat16, expectExact, itEqualsTheReference } from '../support/golden-checks.ts'
 import { type GoldenCase, readGolden, runCase } from '../support/goldens.ts'
 
 const golden = await readGolden('qwen2_vl')
@@ -15,16 +15,7 @@ describe('qwen2_vl in float32 through the public API', () => {
   })
   afterAll(() => llm.dispose())
 
-  for (const expected of golden.cases) {
-    it(`gives the reference’s tokens and log-probabilities: ${expected.name}`, async () => {
-      expectExact(await runCase(llm, 'qwen2_vl', expected, golden.sampling_params), expected)
-    })
-  }
-
-  it('gives each request its own answer when all run together', async () => {
-    const outputs = await Promise.all(golden.cases.map((expected) => runCase(llm, 'qwen2_vl', expected, golden.sampling_params)))
-    for (const [i, output] of outputs.entries()) expectExact(output, golden.cases[i] as GoldenCase)
-  })
+  itEqualsTheReference('qwen2_vl', golden, () => llm)
 
   it('gives the same answers from the prefix cache', async () => {
     const expected = golden.cases[0] as GoldenCase
@@ -51,17 +42,4 @@ describe('qwen2_vl with prompts cut into small chunks', () => {
   })
 })
 
-describe('qwen2_vl in float16', () => {
-  let llm: LLM
-  beforeAll(async () => {
-    llm = await open({ dtype: 'float16' })
-  })
-  afterAll(() => llm.dispose())
-
-  for (const expected of golden.cases) {
-    it(`follows the reference where its choice is firm: ${expected.name}`, async () => {
-      // Half-precision weights and keys move log-probabilities by up to 0.18 in PyTorch.
-      expectClose(await runCase(llm, 'qwen2_vl', expected, golden.sampling_params), expected)
-    })
-  }
-})
+describeFloat16('qwen2_vl', golden, open)

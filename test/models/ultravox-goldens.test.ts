@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LLM, type RequestOutput } from '../../src/index.ts'
 import { decodeWav } from '../../src/media/wav.ts'
-import { expectClose, expectExact } from '../support/golden-checks.ts'
+import { describeFloat16, expectExact, itEqualsTheReference } from '../support/golden-checks.ts'
 import { rejection } from '../support/golden-model.ts'
 import { type GoldenCase, inputUrl, readGolden, runCase } from '../support/goldens.ts'
 
@@ -21,16 +21,7 @@ describe('ultravox in float32 through the public API', () => {
   })
   afterAll(() => llm.dispose())
 
-  for (const expected of golden.cases) {
-    it(`gives the reference’s tokens and log-probabilities: ${expected.name}`, async () => {
-      expectExact(await run(llm, expected), expected)
-    })
-  }
-
-  it('gives each request its own answer when all run together', async () => {
-    const outputs = await Promise.all(golden.cases.map((expected) => run(llm, expected)))
-    for (const [i, output] of outputs.entries()) expectExact(output, golden.cases[i] as GoldenCase)
-  })
+  itEqualsTheReference('ultravox', golden, () => llm)
 
   it('gives the same answers from the prefix cache', async () => {
     const { prompt_logprobs: _, ...sampling } = golden.sampling_params
@@ -136,16 +127,4 @@ describe('ultravox in three folders', () => {
   }
 })
 
-describe('ultravox in float16', () => {
-  let llm: LLM
-  beforeAll(async () => {
-    llm = await open({ dtype: 'float16' })
-  })
-  afterAll(() => llm.dispose())
-
-  for (const expected of golden.cases) {
-    it(`follows the reference where its choice is firm: ${expected.name}`, async () => {
-      expectClose(await run(llm, expected), expected)
-    })
-  }
-})
+describeFloat16('ultravox', golden, open)

@@ -1,6 +1,6 @@
-import { expect } from 'vitest'
-import type { RequestOutput } from '../../src/index.ts'
-import { firmSteps, type GoldenCase, type GoldenTensor, logprobError } from './goldens.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { LLM, RequestOutput } from '../../src/index.ts'
+import { firmSteps, type Golden, type GoldenCase, type GoldenTensor, logprobError, runCase } from './goldens.ts'
 
 /** Ids, greedy tokens and log-probabilities as PyTorch's, within the tolerances of test/goldens/README.md for float32. */
 export function expectExact(output: RequestOutput, expected: GoldenCase): void {
@@ -19,7 +19,7 @@ export function expectExact(output: RequestOutput, expected: GoldenCase): void {
 }
 
 /** A float16 run follows the reference where its choice is firm, with log-probabilities within 0.25. */
-export function expectClose(output: RequestOutput, expected: GoldenCase): void {
+function expectClose(output: RequestOutput, expected: GoldenCase): void {
   const [completion] = output.outputs
   const { generated, prompt_logprobs } = expected
   const steps = firmSteps(expected, 0.3)
@@ -34,4 +34,37 @@ export function expectClose(output: RequestOutput, expected: GoldenCase): void {
 export function compareTensor(actual: ArrayLike<number>, expected: GoldenTensor): { error: number; allowed: number } {
   const differences = expected.indices.map((at, i) => Math.abs((actual[at] ?? Number.NaN) - (expected.values[i] ?? 0)))
   return { error: Math.max(...differences), allowed: 1e-4 * expected.rms }
+}
+
+/** The tests that every generating family has in float32: each golden case alone, and all of them together. */
+export function itEqualsTheReference(family: string, golden: Golden, llm: () => LLM): void {
+  const run = (expected: GoldenCase): Promise<RequestOutput> => runCase(llm(), family, expected, golden.sampling_params)
+
+  for (const expected of golden.cases) {
+    it(`gives the reference’s tokens and log-probabilities: ${expected.name}`, async () => {
+      expectExact(await run(expected), expected)
+    })
+  }
+
+  it('gives each request its own answer when all run together', async () => {
+    const outputs = await Promise.all(golden.cases.map(run))
+    for (const [i, output] of outputs.entries()) expectExact(output, golden.cases[i] as GoldenCase)
+  })
+}
+
+/** Every golden case in float16. Half-precision weights and keys move log-probabilities by up to 0.18 in PyTorch. */
+export function describeFloat16(family: string, golden: Golden, open: (options: object) => Promise<LLM>): void {
+  describe(`${family} in float16`, () => {
+    let llm: LLM
+    beforeAll(async () => {
+      llm = await open({ dtype: 'float16' })
+    })
+    afterAll(() => llm.dispose())
+
+    for (const expected of golden.cases) {
+      it(`follows the reference where its choice is firm: ${expected.name}`, async () => {
+        expectClose(await runCase(llm, family, expected, golden.sampling_params), expected)
+      })
+    }
+  })
 }

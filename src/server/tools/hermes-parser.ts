@@ -1,48 +1,27 @@
-import { CallObject } from './call-object.ts'
-import { type CallOptions, CallWriter } from './call-writer.ts'
-import type { ToolCallParser, ToolDelta } from './tool-delta.ts'
+import { CharacterParser } from './character-parser.ts'
 import { isSpace } from './value-end.ts'
 
 const startTag = '<tool_call>'
 const endTag = '</tool_call>'
 
 /** Reads <tool_call>{"name": …, "arguments": …}</tool_call>, any number of them with text around. A missing end tag is forgiven. */
-export class HermesParser implements ToolCallParser {
-  readonly #writer: CallWriter
-  readonly #accepts: ((name: string) => boolean) | undefined
+export class HermesParser extends CharacterParser {
   /** In text; after a start tag; in the object of a call. */
   #place: 'text' | 'tag' | 'object' = 'text'
   /** What could become a tag. */
   #held = ''
   /** The start tag and the space after it, given back as text if there is no call. */
   #opening = ''
-  #object: CallObject | undefined
   /** An object has ended, its end tag has not been seen. */
   #unclosed = false
 
-  constructor(options: CallOptions = {}) {
-    this.#writer = new CallWriter(options)
-    this.#accepts = options.accepts
-  }
-
-  get called(): boolean {
-    return this.#writer.called
-  }
-
-  push(text: string): ToolDelta[] {
-    for (let i = 0; i < text.length; i++) this.#read(text.charAt(i))
-    return this.#writer.take()
-  }
-
-  finish(): ToolDelta[] {
+  protected end(): void {
     // Half an end tag is nobody's text.
     if (this.#held.length < 2 || !this.#takesEnd || !endTag.startsWith(this.#held)) this.#releaseHeld()
     this.#leave()
-    this.#writer.end()
-    return this.#writer.take()
   }
 
-  #read(char: string): void {
+  protected read(char: string): void {
     const text = this.#held + char
     if (this.#takesStart && startTag.startsWith(text)) {
       if (text !== startTag) this.#held = text
@@ -52,16 +31,16 @@ export class HermesParser implements ToolCallParser {
       else this.#close()
     } else if (this.#held !== '') {
       this.#releaseHeld()
-      this.#read(char)
+      this.read(char)
     } else this.#plain(char)
   }
 
   get #takesStart(): boolean {
-    return this.#place !== 'object' || (this.#object?.takesTag ?? true)
+    return this.#place !== 'object' || (this.object?.takesTag ?? true)
   }
 
   get #takesEnd(): boolean {
-    return this.#place === 'text' ? this.#unclosed : this.#place === 'object' && this.#object?.started === true && this.#object.takesTag
+    return this.#place === 'text' ? this.#unclosed : this.#place === 'object' && this.object?.started === true && this.object.takesTag
   }
 
   #releaseHeld(): void {
@@ -79,20 +58,20 @@ export class HermesParser implements ToolCallParser {
   }
 
   #close(): void {
-    this.#writer.dropBlank()
+    this.writer.dropBlank()
     this.#held = ''
-    this.#object = undefined
+    this.object = undefined
     this.#place = 'text'
     this.#unclosed = false
   }
 
   /** Back to text; what has not become a call is given back. */
   #leave(): void {
-    if (this.#place === 'tag' || (this.#place === 'object' && !this.#object?.started)) {
-      this.#writer.content(this.#opening + (this.#object?.raw ?? ''))
+    if (this.#place === 'tag' || (this.#place === 'object' && !this.object?.started)) {
+      this.writer.content(this.#opening + (this.object?.raw ?? ''))
     }
-    this.#unclosed = this.#object?.started ?? false
-    this.#object = undefined
+    this.#unclosed = this.object?.started ?? false
+    this.object = undefined
     this.#place = 'text'
   }
 
@@ -101,15 +80,15 @@ export class HermesParser implements ToolCallParser {
     if (this.#place === 'tag' && isSpace(char)) {
       this.#opening += char
     } else if (this.#place === 'tag' && char === '{') {
-      this.#object = new CallObject(this.#writer, this.#accepts)
+      this.openObject()
       this.#place = 'object'
     } else if (this.#place === 'object') {
-      const step = this.#object?.push(char)
+      const step = this.object?.push(char)
       if (step !== 'more') this.#leave()
-      if (step === 'foreign') this.#writer.content(char)
+      if (step === 'foreign') this.writer.content(char)
     } else {
       if (this.#place === 'tag') this.#leave()
-      this.#writer.content(char)
+      this.writer.content(char)
     }
   }
 }

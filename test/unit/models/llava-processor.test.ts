@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { readLlavaConfig } from '../../../src/models/llava-config.ts'
 import { expandPrompt, prepareEmbeds, prepareImage } from '../../../src/models/llava-processor.ts'
 import { sequentialPositions } from '../../../src/models/placeholders.ts'
+import { goldenModelFiles, readGolden } from '../../support/golden-files.ts'
 
 interface GoldenCase {
   name: string
@@ -10,16 +10,8 @@ interface GoldenCase {
   placeholders: { modality: 'image'; item: number; offset: number; length: number }[]
 }
 
-const GOLDENS = new URL('../../goldens/llava/', import.meta.url)
-const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, GOLDENS), 'utf8'))
-const config = readLlavaConfig({
-  config: readJson('checkpoint/config.json'),
-  generationConfig: readJson('checkpoint/generation_config.json'),
-  preprocessorConfig: readJson('checkpoint/preprocessor_config.json'),
-  videoPreprocessorConfig: undefined,
-  processorConfig: undefined,
-})
-const cases = readJson('expected.json').cases as GoldenCase[]
+const config = readLlavaConfig(goldenModelFiles('llava'))
+const { cases } = readGolden<{ cases: GoldenCase[] }>('llava/expected.json')
 const picture = prepareImage(config, { width: 60, height: 90, data: new Uint8Array(60 * 90 * 3) })
 
 describe('prepareImage', () => {

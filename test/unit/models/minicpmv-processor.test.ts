@@ -4,7 +4,7 @@ import type { Encode, PreparedByKind, PreparedMedia } from '../../../src/models/
 import { readMinicpmvConfig } from '../../../src/models/minicpmv-config.ts'
 import { prepareEmbeds, prepareImage, prepareVideo } from '../../../src/models/minicpmv-processor.ts'
 import { expandPrompt, markersOf } from '../../../src/models/minicpmv-prompt.ts'
-import { createTokenizer } from '../../../src/text/tokenizer.ts'
+import { goldenModelFiles, goldenTokenizer, readGolden } from '../../support/golden-files.ts'
 
 interface GoldenCase {
   name: string
@@ -17,15 +17,7 @@ interface GoldenCase {
   expanded_prompt: string
 }
 
-const GOLDENS = new URL('../../goldens/minicpmv/', import.meta.url)
-const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, GOLDENS), 'utf8'))
-const files = {
-  config: readJson('checkpoint/config.json'),
-  generationConfig: readJson('checkpoint/generation_config.json'),
-  preprocessorConfig: readJson('checkpoint/preprocessor_config.json'),
-  videoPreprocessorConfig: undefined,
-  processorConfig: undefined,
-}
+const files = goldenModelFiles('minicpmv')
 const config = readMinicpmvConfig(files)
 /** With the real model's 448 pixels, 9 slices and 64 rows. */
 const real = readMinicpmvConfig({
@@ -33,15 +25,15 @@ const real = readMinicpmvConfig({
   config: { ...files.config, query_num: 64 },
   preprocessorConfig: { ...files.preprocessorConfig, scale_resolution: 448, max_slice_nums: 9 },
 })
-const tokenizer = createTokenizer(readJson('checkpoint/tokenizer.json'), readJson('checkpoint/tokenizer_config.json'))
+const tokenizer = goldenTokenizer('minicpmv')
 const encode: Encode = (text, special) => tokenizer.encode(text, { addSpecialTokens: special && 'auto' })
-const cases = readJson('expected.json').cases as GoldenCase[]
+const { cases } = readGolden<{ cases: GoldenCase[] }>('minicpmv/expected.json')
 
 const grey = (width: number, height: number) => ({ width, height, data: new Uint8Array(width * height * 3).fill(128) })
 
 /** Width and height of a golden's picture, from its PNG header. */
 function sizeOf(path: string): [number, number] {
-  const header = readFileSync(new URL(`../inputs/${path}`, GOLDENS))
+  const header = readFileSync(new URL(`../../goldens/inputs/${path}`, import.meta.url))
   return [header.readUInt32BE(16), header.readUInt32BE(20)]
 }
 

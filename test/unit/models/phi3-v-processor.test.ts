@@ -5,7 +5,7 @@ import type { PreparedByKind, PreparedMedia } from '../../../src/models/family.t
 import { phi3V } from '../../../src/models/phi3-v.ts'
 import { readPhi3VConfig } from '../../../src/models/phi3-v-config.ts'
 import { expandPrompt, prepareEmbeds, prepareImage, tokensOf } from '../../../src/models/phi3-v-processor.ts'
-import { createTokenizer } from '../../../src/text/tokenizer.ts'
+import { goldenModelFiles, goldenTokenizer, readGolden } from '../../support/golden-files.ts'
 import { decodeRgb } from '../../support/png.ts'
 
 interface GoldenCase {
@@ -23,22 +23,15 @@ interface GoldenCase {
   intermediates: Record<string, { shape: number[]; indices: number[]; values: number[] }>
 }
 
-const GOLDENS = new URL('../../goldens/phi3_v/', import.meta.url)
-const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, GOLDENS), 'utf8'))
-const config = readPhi3VConfig({
-  config: readJson('checkpoint/config.json'),
-  generationConfig: readJson('checkpoint/generation_config.json'),
-  preprocessorConfig: readJson('checkpoint/preprocessor_config.json'),
-  videoPreprocessorConfig: undefined,
-  processorConfig: undefined,
-})
-const cases = readJson('expected.json').cases as GoldenCase[]
-const tokenizer = createTokenizer(readJson('checkpoint/tokenizer.json'), readJson('checkpoint/tokenizer_config.json'))
+const config = readPhi3VConfig(goldenModelFiles('phi3_v'))
+const { cases } = readGolden<{ cases: GoldenCase[] }>('phi3_v/expected.json')
+const tokenizer = goldenTokenizer('phi3_v')
 const encode = (text: string, special: boolean) => tokenizer.encode(text, { addSpecialTokens: special && 'auto' })
 const imageToken = encode('<|image|>', false)[0] ?? -1
 
 const item = (tokens: number): PreparedMedia => ({ kind: 'image', grid: [1, 1], tokens, inputs: {} })
-const picture = (path: string): Promise<RgbImage> => decodeRgb(new Uint8Array(readFileSync(new URL(`../inputs/${path}`, GOLDENS))))
+const picture = (path: string): Promise<RgbImage> =>
+  decodeRgb(new Uint8Array(readFileSync(new URL(`../../goldens/inputs/${path}`, import.meta.url))))
 
 /** Phi-3.5-vision-instruct's numbers. */
 const RELEASED = {

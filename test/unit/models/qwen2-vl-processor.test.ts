@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { PreparedByKind, PreparedMedia } from '../../../src/models/family.ts'
 import { readQwen2VlConfig } from '../../../src/models/qwen2-vl-config.ts'
 import { expandPrompt, mropePositions, prepareEmbeds, prepareImage, prepareVideo } from '../../../src/models/qwen2-vl-processor.ts'
+import { goldenModelFiles, readGolden } from '../../support/golden-files.ts'
 
 interface GoldenCase {
   name: string
@@ -12,16 +12,8 @@ interface GoldenCase {
   grid_thw?: Record<'image' | 'video', number[]>[]
 }
 
-const GOLDENS = new URL('../../goldens/qwen2_vl/', import.meta.url)
-const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, GOLDENS), 'utf8'))
-const config = readQwen2VlConfig({
-  config: readJson('checkpoint/config.json'),
-  generationConfig: readJson('checkpoint/generation_config.json'),
-  preprocessorConfig: readJson('checkpoint/preprocessor_config.json'),
-  videoPreprocessorConfig: undefined,
-  processorConfig: undefined,
-})
-const cases = readJson('expected.json').cases as GoldenCase[]
+const config = readQwen2VlConfig(goldenModelFiles('qwen2_vl'))
+const { cases } = readGolden<{ cases: GoldenCase[] }>('qwen2_vl/expected.json')
 const { imageToken, videoToken } = config
 
 const item = (kind: 'image' | 'video', grid: number[]): PreparedMedia => {

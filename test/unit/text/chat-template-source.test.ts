@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type ChatTemplateSources, chooseChatTemplate } from '../../../src/text/chat-template-source.ts'
-import { families, readGolden } from './golden-files.ts'
+import { families, readGolden } from '../../support/golden-files.ts'
 
 const list = [
   { name: 'default', template: 'D' },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type ChatTemplateInput, renderChat } from '../../../src/text/chat-template.ts'
 import { chooseChatTemplate } from '../../../src/text/chat-template-source.ts'
-import { families, goldenTokenizer, readGolden } from './golden-files.ts'
+import { families, goldenTokenizer, readGolden } from '../../support/golden-files.ts'
 
 interface Case {
   messages: object[]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createDetokenizer } from '../../../src/text/detokenizer.ts'
 import type { TokenTable } from '../../../src/text/token-table.ts'
-import { decodeCases, families, goldenTokenizer, readGolden } from './golden-files.ts'
+import { decodeCases, families, goldenTokenizer, readGolden } from '../../support/golden-files.ts'
 
 /** A byte-level vocabulary of 256 tokens, one per byte, and token 256, a special `<end>`. */
 const bytes: TokenTable = {

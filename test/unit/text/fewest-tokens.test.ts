@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createTokenizer } from '../../../src/text/tokenizer.ts'
+import { families, goldenTokenizer, readGolden } from '../../support/golden-files.ts'
 import { seededRandom } from '../../support/random.ts'
-import { families, goldenTokenizer, readGolden } from './golden-files.ts'
 
 /** Pieces that texts are put together from; the last ones are where normalizers and added tokens shorten a text. */
 const pieces = [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createTokenizer } from '../../../src/text/tokenizer.ts'
-import { decodeCases, families, goldenTokenizer, readGolden } from './golden-files.ts'
+import { decodeCases, families, goldenTokenizer, readGolden } from '../../support/golden-files.ts'
 
 interface Case {
   text: string
