@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs'
 import type { EngineStats, ModelInfo } from '../src/index.ts'
+import { benchShapeFlags, jsonToFile, type ShapeFlagValues, shapeFlags, shapeHelp } from './bench-shape-flags.ts'
 import { type EngineFlagValues, engineFlags, engineHelp, engineOptions } from './engine-flags.ts'
 import { type AnswerRun, benchAnswers, benchPrefill, benchSteady } from './page/page-bench.ts'
 import { EMBEDDED_MODEL, openSession, type Session } from './session.ts'
@@ -15,10 +17,13 @@ Measures a model on this machine: median of --runs runs after one that is not co
       --json                     the figures as JSON
       --profile                  GPU time by kernel, where the adapter has timestamps
 
+${shapeHelp}
+
 ${engineHelp}`
 
 const flags = {
   ...engineFlags,
+  ...shapeFlags,
   'prompt-tokens': { type: 'string' },
   'output-tokens': { type: 'string' },
   runs: { type: 'string' },
@@ -51,12 +56,13 @@ export interface BenchReport {
 
 /** Runs the command and gives the exit status. Errors: UsageError, the library's by name. */
 export async function bench(args: readonly string[], onSession: (session: Session) => void): Promise<number> {
-  const { values, positionals } = parseFlags(args, flags)
+  const { values, positionals } = parseFlags(jsonToFile(args), flags)
   if (values.help) {
     console.log(benchHelp)
     return 0
   }
   if (positionals.length > 0) throw new UsageError(`bench takes no '${positionals[0]}'; the model is named by --model.`)
+  if (values.shape !== undefined) return benchShapeFlags(values as ShapeFlagValues, onSession)
   const model = values.model ?? EMBEDDED_MODEL
   const engine = { ...engineOptions(values as EngineFlagValues), ...(values.profile && { profile: true }) }
   const asked = wholeNumber('prompt-tokens', values['prompt-tokens'], 16) ?? 256
@@ -68,6 +74,7 @@ export async function bench(args: readonly string[], onSession: (session: Sessio
   announce(session.info)
   const promptTokens = Math.min(asked, session.info.max_model_len - 1)
   const report = makeReport(session, await measure(session, { runs, outputTokens, promptTokens }))
+  if (values['json-file'] !== undefined) writeFileSync(values['json-file'], `${JSON.stringify(report)}\n`)
   console.log(values.json ? JSON.stringify(report, null, 2) : table(report))
   if (report.same_output) return 0
   log(red('Greedy answers differ between runs: the engine is not deterministic here.'))

@@ -89,7 +89,7 @@ const softwareFlags = [
 /** Whether this machine seems to have a GPU that Chromium can use. On Linux: a render node or an NVIDIA device; elsewhere: yes. */
 export function hasGpu(): boolean {
   if (process.platform !== 'linux') return true
-  if (existsSync('/dev/nvidia0')) return true
+  if (existsSync('/dev') && readdirSync('/dev').some((name) => /^nvidia\d+$/.test(name))) return true
   return existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'))
 }
 

@@ -15,6 +15,7 @@ export const engineFlags = {
   'max-waiting-requests': { type: 'string' },
   'limit-mm-per-prompt': { type: 'string', multiple: true },
   'mm-processor-kwargs': { type: 'string' },
+  'media-io-kwargs': { type: 'string' },
   'chat-template': { type: 'string' },
   dtype: { type: 'string' },
   quantization: { type: 'string', short: 'q' },
@@ -50,6 +51,7 @@ export const engineHelp = `Model
       --max-waiting-requests N   requests that may wait for those; further ones are refused
       --limit-mm-per-prompt K=N  items per request, e.g. image=2; may be repeated
       --mm-processor-kwargs JSON options of the model's processor, e.g. '{"max_pixels": 200704}'
+      --media-io-kwargs JSON     how media files are read, e.g. '{"video": {"num_frames": 8}}'; requests override it
       --chat-template FILE       Jinja template in place of the model's own
       --dtype D                  auto, float16, float32
   -q, --quantization Q           none, q8, q4
@@ -77,6 +79,7 @@ export function engineOptions(flags: EngineFlagValues): Omit<EngineOptions, 'mod
     max_waiting_requests: wholeNumber('max-waiting-requests', flags['max-waiting-requests'], 1),
     limit_mm_per_prompt: mediaLimits(flags['limit-mm-per-prompt']),
     mm_processor_kwargs: jsonObject('mm-processor-kwargs', flags['mm-processor-kwargs']),
+    media_io_kwargs: jsonObject('media-io-kwargs', flags['media-io-kwargs']) as EngineOptions['media_io_kwargs'],
     chat_template: chatTemplate(flags['chat-template']),
     dtype: oneOf('dtype', dtype, ['auto', 'float16', 'float32'] as const),
     quantization: oneOf('quantization', flags.quantization, ['none', 'q8', 'q4'] as const),

@@ -47,6 +47,8 @@ export interface EnginePageOptions {
   name: string
   onProgress: ((event: ProgressEvent) => void) | undefined
   log: (line: string) => void
+  /** Sees the page before the model is loaded in it. */
+  onPage?: ((page: Page) => Promise<void>) | undefined
 }
 
 /** Bodies up to this many characters are handed to the page with the request. */
@@ -56,7 +58,8 @@ const SHORT_BODY = 16_384
 const ROUTER_PATIENCE = 500
 
 /** Opens a page and loads the model in it. Errors: the library's, by name. */
-export async function openEnginePage({ browser, server, library, options, name, onProgress, log }: EnginePageOptions): Promise<EnginePage> {
+export async function openEnginePage(given: EnginePageOptions): Promise<EnginePage> {
+  const { browser, server, library, options, name, onProgress, log, onPage } = given
   const page = await browser.context.newPage()
   const life = watch(browser, page, log)
   const { gone } = life
@@ -105,6 +108,7 @@ export async function openEnginePage({ browser, server, library, options, name, 
       if (url) server.withdraw(url)
     }
   }
+  await onPage?.(page)
   const info = await call(loadInPage, { library, options })
   return { info: { ...info, model: name }, gone, call, answer, listeners }
 }

@@ -3,14 +3,26 @@ import { createReadStream, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, normalize, sep } from 'node:path'
+import { Readable } from 'node:stream'
+
+/** A file whose bytes are made as they are read. */
+export interface MadeFile {
+  /** Bytes. */
+  readonly size: number
+  readonly type?: string
+  /** Changes when the bytes do. */
+  readonly version?: string
+  /** The bytes [begin, end), in pieces. */
+  read(begin: number, end: number): Iterable<Uint8Array>
+}
 
 /** What the page may read. Its addresses hold a random part, so that no other page of this machine can guess them. */
 export interface FileServer {
   /** An empty page; the library is imported into it. */
   readonly page: string
   readonly port: number
-  /** Makes a folder readable and gives its URL, which ends in '/'. */
-  mount(folder: string): string
+  /** Makes a folder, or made files by their paths, readable and gives the URL, which ends in '/'. */
+  mount(folder: string | ReadonlyMap<string, MadeFile>): string
   /** Makes one file, or bytes in memory, readable and gives its URL. */
   publish(content: string | Uint8Array): string
   /** Takes a published file back. Unknown URLs are ignored. */
@@ -33,7 +45,7 @@ const emptyPage = '<!doctype html><meta charset="utf-8"><link rel="icon" href="d
 export async function startFileServer(origin?: string): Promise<FileServer> {
   const key = randomBytes(16).toString('hex')
   const host = origin === undefined ? undefined : new URL(origin).host
-  const folders = new Map<string, string>()
+  const folders = new Map<string, string | ReadonlyMap<string, MadeFile>>()
   const files = new Map<string, string | Uint8Array>()
   const server = createServer((request, response) => {
     const [, given, place = '', ...rest] = pathOf(request.url ?? '/').split('/')
@@ -43,7 +55,9 @@ export async function startFileServer(origin?: string): Promise<FileServer> {
     const file = files.get(place)
     if (file !== undefined) return answer(request, response, typeof file === 'string' ? { path: file } : { bytes: file })
     const folder = folders.get(place)
-    const path = folder === undefined ? undefined : inside(folder, rest.join('/'))
+    const made = typeof folder === 'object' ? folder.get(rest.join('/')) : undefined
+    if (made) return answer(request, response, { made, type: made.type })
+    const path = typeof folder === 'string' ? inside(folder, rest.join('/')) : undefined
     if (path === undefined) return refuse(response, 404)
     answer(request, response, { path, type: types[/\.\w+$/.exec(path)?.[0] ?? ''] })
   })
@@ -99,17 +113,23 @@ function inside(folder: string, name: string): string | undefined {
 interface Content {
   path?: string
   bytes?: Uint8Array
+  made?: MadeFile
   type?: string | undefined
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, { path, bytes, type = 'application/octet-stream' }: Content): void {
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { path, bytes, made, type = 'application/octet-stream' }: Content,
+): void {
   const stat = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })
   if (path !== undefined && !stat?.isFile()) {
     refuse(response, 404)
     return
   }
-  const size = stat?.size ?? bytes?.byteLength ?? 0
-  const etag = stat ? `"${size.toString(36)}-${stat.mtimeMs.toString(36)}"` : undefined
+  const size = stat?.size ?? bytes?.byteLength ?? made?.size ?? 0
+  const version = stat ? `${size.toString(36)}-${stat.mtimeMs.toString(36)}` : made?.version
+  const etag = version === undefined ? undefined : `"${version}"`
   const range = requestedRange(request, size, etag)
   if (range === 'bad') {
     response.setHeader('content-range', `bytes */${size}`)
@@ -123,16 +143,26 @@ function answer(request: IncomingMessage, response: ServerResponse, { path, byte
     'accept-ranges': 'bytes',
     'x-content-type-options': 'nosniff',
     ...(etag && { etag }),
+    // Gigabytes that are made anew in no time have no place in the browser's cache.
+    ...(made && { 'cache-control': 'no-store' }),
     ...(range && { 'content-range': `bytes ${start}-${end - 1}/${size}` }),
   })
   if (request.method === 'HEAD' || end === start) response.end()
   else if (bytes) response.end(bytes.subarray(start, end))
+  else if (made) sendMade(response, made.read(start, end))
   else if (path !== undefined) {
     const stream = createReadStream(path, { start, end: end - 1 })
     stream.on('error', () => response.destroy())
     response.on('close', () => stream.destroy())
     stream.pipe(response)
   }
+}
+
+function sendMade(response: ServerResponse, pieces: Iterable<Uint8Array>): void {
+  const stream = Readable.from(pieces, { objectMode: true })
+  stream.on('error', () => response.destroy())
+  response.on('close', () => stream.destroy())
+  stream.pipe(response)
 }
 
 /** The one range that was asked for; undefined for the whole file. */

@@ -3,8 +3,8 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { LLMOptions, ProgressEvent } from '../src/index.ts'
 import { type BrowserOptions, type OurBrowser, PAGE_ORIGIN, withBrowser } from './browser.ts'
-import { type EnginePage, openEnginePage } from './engine-page.ts'
-import { type FileServer, startFileServer } from './file-server.ts'
+import { type EnginePage, type EnginePageOptions, openEnginePage } from './engine-page.ts'
+import { type FileServer, type MadeFile, startFileServer } from './file-server.ts'
 import { UsageError } from './usage.ts'
 
 /** The model that comes with the package. */
@@ -14,10 +14,14 @@ export const EMBEDDED_MODEL = 'ocellus-tiny-vl'
 export interface SessionOptions extends BrowserOptions {
   /** Hub id, URL, local folder, or the embedded model's name. */
   model: string
+  /** Made files that are the model, by their paths; `model` is then its name only. */
+  files?: ReadonlyMap<string, MadeFile>
   engine: Omit<LLMOptions, 'model' | 'signal' | 'worker' | 'onProgress'>
   /** Engines, each in a page of its own. Default 1. */
   workers?: number
   onProgress?: (event: ProgressEvent) => void
+  /** Sees each page before the model is loaded in it. */
+  onPage?: EnginePageOptions['onPage']
 }
 
 /** A model loaded in a page of a Chromium of our own; calls and answers are the first page's. */
@@ -34,7 +38,7 @@ export interface Session extends EnginePage {
 export async function openSession(options: SessionOptions): Promise<Session> {
   const server = await startFileServer(PAGE_ORIGIN)
   try {
-    const model = modelUrl(options.model, server)
+    const model = options.files ? server.mount(options.files) : modelUrl(options.model, server)
     const library = `${server.mount(import.meta.dirname)}index.js`
     return await withBrowser(options, server.port, (browser) => loadPages({ options, server, browser, library, model }))
   } catch (error) {
@@ -62,9 +66,10 @@ interface Place {
 }
 
 async function loadPages({ options, server, browser, library, model }: Place): Promise<Session> {
-  const { onProgress, log, model: name, engine, workers: count = 1 } = options
+  const { onProgress, onPage, log, model: name, engine, workers: count = 1 } = options
   const before = performance.now()
-  const open = (): Promise<EnginePage> => openEnginePage({ browser, server, library, options: { ...engine, model }, name, onProgress, log })
+  const open = (): Promise<EnginePage> =>
+    openEnginePage({ browser, server, library, options: { ...engine, model }, name, onProgress, log, onPage })
   const first = await open()
   const loadTime = performance.now() - before
   const workers = [first]

@@ -29,9 +29,10 @@ const doors = new Map([
   ['comlink', ['src/api/llm.ts', 'src/worker/', 'test/support/', 'test/unit/worker/']],
   ['@huggingface/jinja', ['src/text/chat-template.ts']],
   ['@huggingface/tokenizers', ['src/text/tokenizer.ts']],
-  ['mediabunny', ['src/media/video-file.ts', 'test/support/']],
+  ['mediabunny', ['src/media/video-file.ts', 'src/media/sound-file.ts', 'test/support/']],
   ['onnxruntime-web', ['src/onnx/session.ts']],
   ['valibot', ['src/server/']],
+  ['openai', ['demo/examples/', 'test/']],
   ['playwright', ['cli/', 'test/']],
   ['node:', ['cli/', 'scripts/', 'test/']],
 ])

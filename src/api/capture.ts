@@ -6,6 +6,7 @@ import { captureImage } from './capture-image.ts'
 import { captureVideo, isFrameList } from './capture-video.ts'
 import { allCaptured, type Captured, describe, release, throwIfAborted } from './captured.ts'
 import type { AudioInput, ImageEmbeds, ImageInput, MultiModalData, MultiModalUuids, PictureSource, VideoInput } from './media-types.ts'
+import type { ClipReading } from './sample-clip.ts'
 
 /** A prompt's media, ready for postMessage(…, transfer). */
 export interface CapturedMedia {
@@ -18,6 +19,7 @@ const modalities = ['image', 'video', 'audio'] as const
 /**
  * Takes the media of a prompt out of the page's objects. The caller's objects stay usable, and their pixels are those at the time of the
  * call. uuids: one per item. listed: every value is a list of items, so that a list of addresses under `video` is clips, not one clip's frames.
+ * reading: media_io_kwargs.video, for elements and streams, whose frames are taken here.
  * Errors: InvalidRequestError for values and uuids of the wrong kind, MediaError for sources that hold no
  * readable pixels, AbortError.
  */
@@ -26,6 +28,7 @@ export async function captureMedia(
   uuids: MultiModalUuids = {},
   signal?: AbortSignal,
   listed = false,
+  reading: ClipReading = {},
 ): Promise<CapturedMedia> {
   throwIfAborted(signal)
   checkKeys(data)
@@ -35,7 +38,7 @@ export async function captureMedia(
   // All captures begin before the first one is awaited.
   const started = [
     captureAll<ImageInput, WireImage | WireEmbeds>(images, captureImageInput),
-    captureAll<VideoInput, WireVideo | WireEmbeds>(videos, (item, at, uuid) => captureVideo(item, at, uuid, signal)),
+    captureAll<VideoInput, WireVideo | WireEmbeds>(videos, (item, at, uuid) => captureVideo(item, at, { uuid, signal, reading })),
     captureAll<AudioInput, WireAudio | WireEmbeds>(audios, captureAudio),
   ] as const
   const transfer: Transferable[] = []

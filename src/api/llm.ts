@@ -152,7 +152,10 @@ export class LLM {
     return new TextStream(request_id, new RequestEvents(this.#engine, prepare, options.signal))
   }
 
-  /** Text as the model's token ids. add_special_tokens: with those its tokenizer puts around a text. Default true, as transformers. */
+  /**
+   * Text as the model's token ids. add_special_tokens: with those its tokenizer puts around a text. Default true, as transformers.
+   * Errors: ContextLengthError for far more text than a prompt can have.
+   */
   tokenize(text: string, options: { add_special_tokens?: boolean } = {}): Promise<number[]> {
     if (typeof text !== 'string') return Promise.reject(invalidRequestError(`tokenize takes a string, got ${showValue(text)}.`))
     return this.served.tokenize({ prompt: text, ...options }).then(({ tokens }) => tokens)

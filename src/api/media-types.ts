@@ -23,11 +23,14 @@ export type ArrayInput = NestedNumbers | { readonly data: ArrayLike<number>; rea
 
 /**
  * Pre-computed features in place of pictures, as vLLM names them: image_embeds [all tokens, hidden], the pictures one after another, and
- * for Qwen2-VL image_grid_thw [pictures, 3], each picture's size in patches (time, rows, columns).
+ * for Qwen2-VL image_grid_thw [pictures, 3], each picture's size in patches (time, rows, columns); for MiniCPM-V image_size_list, or
+ * image_sizes, [pictures, 2], the pictures' widths and heights.
  */
 export interface ImageEmbeds {
   image_embeds: ArrayInput
   image_grid_thw?: ArrayInput
+  image_size_list?: ArrayInput
+  image_sizes?: ArrayInput
 }
 
 /** Pre-computed features in place of clips: video_embeds [all tokens, hidden] and for Qwen2-VL video_grid_thw [clips, 3]. */
@@ -54,21 +57,24 @@ export interface ClipSource {
   duration?: number
   /** Seconds into a file. Default 0. */
   start?: number
-  /** Frames a second. Default 2, and then at most 32 frames in all, spread evenly. */
+  /** Frames a second. Default: media_io_kwargs.video of the request, else 2 and at most 32 frames in all, spread evenly. */
   fps?: number
 }
 
 /**
  * What `multi_modal_data.video` takes, one or a list: the frames of a clip in order, a video element (the whole file, at 2 frames a second
- * and at most 32 frames), a stretch of a stream, pre-computed features, or a video file or its address (what WebCodecs decodes; MediaError
- * otherwise). A string may also be vLLM's `data:video/jpeg;base64,…,…`, JPEG frames with commas between.
+ * and at most 32 frames unless media_io_kwargs.video says otherwise), a stretch of a stream, pre-computed features, or a video file or its
+ * address (what WebCodecs decodes; MediaError otherwise). A string may also be vLLM's `data:video/jpeg;base64,…,…`, JPEG frames with commas
+ * between.
  */
 export type VideoInput = readonly PictureSource[] | HTMLVideoElement | ClipSource | VideoEmbeds | Blob | URL | string
 
 /**
- * What `multi_modal_data.audio` takes, one or a list: mono samples from -1 to 1 with their rate in Hz, a Web Audio buffer, a WAV file or its
- * address, or pre-computed features. Channels are mixed and rates converted by the engine. Files of other formats are refused (MediaError);
- * AudioContext.decodeAudioData makes buffers of them.
+ * What `multi_modal_data.audio` takes, one or a list: mono samples from -1 to 1 with their rate in Hz, a Web Audio buffer, a file or its
+ * address, or pre-computed features. Files may be WAV, MP3, FLAC, Ogg (Opus, Vorbis), M4A, AAC and WebM, or clips with sound (MP4, MOV, MKV,
+ * MPEG-TS), of at most 600 s and of a codec that the browser decodes (MediaError otherwise). What an encoder added at either end is left out
+ * where the file says so. Channels are mixed and rates converted by the engine. Ultravox hears 30 s at a time, and longer sounds in pieces of
+ * 30 s, up to 600 s.
  */
 export type AudioInput = readonly [samples: Float32Array, sampling_rate: number] | AudioBuffer | AudioEmbeds | Blob | URL | string
 

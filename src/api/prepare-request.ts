@@ -48,8 +48,14 @@ export async function prepareChat(head: RequestHead, messages: readonly ChatMess
 
 async function prepare(head: RequestHead, input: WirePrompt, extras: PromptExtras, listed = false): Promise<PreparedRequest> {
   const { request_id, sampling, pooling, signal } = head
-  const { media, transfer } = await captureMedia(extras.multi_modal_data ?? {}, extras.multi_modal_uuids ?? {}, signal, listed)
-  const { mm_processor_kwargs, media_io_kwargs, cache_salt, priority } = extras
+  const { multi_modal_data, multi_modal_uuids, mm_processor_kwargs, media_io_kwargs, cache_salt, priority } = extras
+  const { media, transfer } = await captureMedia(
+    multi_modal_data ?? {},
+    multi_modal_uuids ?? {},
+    signal,
+    listed,
+    media_io_kwargs?.video ?? {},
+  )
   const request: EngineRequest = {
     request_id,
     input,

@@ -13,6 +13,9 @@ const PATIENCE = 5000
 
 const asStored: ImageBitmapOptions = { premultiplyAlpha: 'none', colorSpaceConversion: 'none' }
 
+/** media_io_kwargs.video of the request, unchecked: the engine refuses what makes no sense, before or after. */
+export type ClipReading = Readonly<Record<string, unknown>>
+
 /** Context of one clip: its place in the request for errors, and the caller's signal. */
 interface Context {
   at: string
@@ -25,13 +28,15 @@ interface TrackProcessor {
 }
 
 /**
- * Frames of a stretch of a video element, stream or track, as bitmaps in order. Errors: InvalidRequestError for missing or wrong numbers,
+ * Frames of a stretch of a video element, stream or track, as bitmaps in order. reading: `num_frames` and `fps` of clips that say nothing
+ * themselves. Errors: InvalidRequestError for missing or wrong numbers,
  * MediaError for a source that gives no frames, AbortError.
  */
-export async function sampleClip(clip: ClipSource, at: string, signal?: AbortSignal): Promise<ImageBitmap[]> {
+export async function sampleClip(given: ClipSource, at: string, signal?: AbortSignal, reading: ClipReading = {}): Promise<ImageBitmap[]> {
   const context = { at, signal }
   throwIfAborted(signal)
-  for (const key of ['duration', 'fps', 'start'] as const) checkNumber(clip[key], `${at}.${key}`, key === 'start')
+  for (const key of ['duration', 'fps', 'start'] as const) checkNumber(given[key], `${at}.${key}`, key === 'start')
+  const clip: Sampled = { ...given, ...limitsOf(given, reading) }
   const bitmaps: ImageBitmap[] = []
   try {
     const track = trackOf(clip.source, at)
@@ -44,6 +49,20 @@ export async function sampleClip(clip: ClipSource, at: string, signal?: AbortSig
     release(bitmaps)
     throw error
   }
+}
+
+/** A clip with what bounds its frames. */
+interface Sampled extends ClipSource {
+  /** Most frames, spread evenly. Without it, `fps` says how many there are. */
+  readonly frames?: number | undefined
+}
+
+/** A clip's own rate decides alone; the request's go for those without. */
+function limitsOf({ fps }: ClipSource, { num_frames, fps: rate }: ClipReading): Pick<Sampled, 'fps' | 'frames'> {
+  if (fps !== undefined) return {}
+  const frames = Number.isInteger(num_frames) && Number(num_frames) > 0 ? Math.min(Number(num_frames), MAX_FRAMES) : undefined
+  const most = num_frames === -1 ? MAX_FRAMES : (frames ?? DEFAULT_FRAMES)
+  return { frames: most, ...(typeof rate === 'number' && rate > 0 && { fps: rate }) }
 }
 
 function checkNumber(value: unknown, at: string, mayBeZero: boolean): void {
@@ -70,22 +89,22 @@ function trackOf(source: unknown, at: string): MediaStreamTrack | undefined {
 }
 
 /** The times of the frames to take, in seconds from the beginning of the stretch. */
-function frameTimes(duration: number, fps: number | undefined, at: string): number[] {
+function frameTimes(duration: number, { fps, frames }: Pick<Sampled, 'fps' | 'frames'>, at: string): number[] {
   const wanted = Math.max(1, Math.floor(duration * (fps ?? DEFAULT_FPS) + 1e-6))
-  if (fps !== undefined && wanted > MAX_FRAMES) {
+  if (frames === undefined && wanted > MAX_FRAMES) {
     throw invalidRequestError(`${at}: ${duration} s at ${fps} frames a second are ${wanted} frames; at most ${MAX_FRAMES} are allowed.`)
   }
-  const count = fps === undefined ? Math.min(wanted, DEFAULT_FRAMES) : wanted
-  const interval = fps === undefined ? duration / count : 1 / fps
+  const count = Math.min(wanted, frames ?? wanted)
+  const interval = fps === undefined || count < wanted ? duration / count : 1 / fps
   return Array.from({ length: count }, (_, i) => i * interval)
 }
 
-async function watchTrack(source: MediaStreamTrack, clip: ClipSource, bitmaps: ImageBitmap[], context: Context): Promise<void> {
-  const { duration, fps } = clip
+async function watchTrack(source: MediaStreamTrack, clip: Sampled, bitmaps: ImageBitmap[], context: Context): Promise<void> {
+  const { duration } = clip
   if (duration === undefined) {
     throw invalidRequestError(`${context.at} is a stream without an end; say for how many seconds to watch it: { source, duration: 4 }.`)
   }
-  const times = frameTimes(duration, fps, context.at)
+  const times = frameTimes(duration, clip, context.at)
   // A copy of the track can be stopped without stopping the page's own picture.
   const track = source.clone()
   const { MediaStreamTrackProcessor: Processor } = globalThis as { MediaStreamTrackProcessor?: TrackProcessor }
@@ -153,7 +172,7 @@ async function watchHiddenVideo(
   }
 }
 
-async function seekThrough(video: HTMLVideoElement, clip: ClipSource, bitmaps: ImageBitmap[], context: Context): Promise<void> {
+async function seekThrough(video: HTMLVideoElement, clip: Sampled, bitmaps: ImageBitmap[], context: Context): Promise<void> {
   await happening(video, 'loadeddata', () => video.readyState >= 2, context)
   const { at } = context
   const { start = 0 } = clip
@@ -161,7 +180,7 @@ async function seekThrough(video: HTMLVideoElement, clip: ClipSource, bitmaps: I
   if (!(rest > 0)) throw invalidRequestError(`${at}.start is ${start} s, but the video lasts ${video.duration} s.`)
   const duration = Math.min(clip.duration ?? rest, rest)
   if (!Number.isFinite(duration)) throw invalidRequestError(`${at} does not say how long it lasts; give { source, duration } in seconds.`)
-  const times = frameTimes(duration, clip.fps, at)
+  const times = frameTimes(duration, clip, at)
   const [playing, before] = [!video.paused, video.currentTime]
   video.pause()
   try {

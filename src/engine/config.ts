@@ -6,6 +6,7 @@ import type { DTypeOption, EngineOptions, QuantizationOption, TaskOption } from 
 import { invalidRequestError, modelLoadError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
 import { checkMediaOptions, type MediaLimits, mediaLimitsOf } from './media-limits.ts'
+import { checkReading, type MediaReading } from './media-reading.ts'
 
 /** Options checked as far as that needs no model. */
 export interface CheckedOptions extends EngineOptions {
@@ -37,6 +38,8 @@ export interface EngineConfig {
   readonly maxWaiting: number
   readonly prefixCaching: boolean
   readonly processorOptions: Readonly<Record<string, unknown>>
+  /** How media files are read, by modality. */
+  readonly mediaReading: MediaReading
 }
 
 const DEFAULT_MAX_MODEL_LEN = 4096
@@ -89,6 +92,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
   for (const name of FLAGS) if (given[name] != null && typeof given[name] !== 'boolean') fail(name, 'true or false', given[name])
   for (const name of STRINGS) if (given[name] != null && typeof given[name] !== 'string') fail(name, 'a string', given[name])
   checkMediaOptions(given)
+  checkReading(given['media_io_kwargs'])
   const processor = given['mm_processor_kwargs']
   if (processor != null && (typeof processor !== 'object' || Array.isArray(processor))) fail('mm_processor_kwargs', 'an object', processor)
   const features = given['disable_features']
@@ -156,6 +160,7 @@ export function resolveConfig(options: CheckedOptions, { name: modelName, shape,
     maxWaiting: options.max_waiting_requests ?? DEFAULT_MAX_WAITING,
     prefixCaching: options.enable_prefix_caching ?? true,
     processorOptions: options.mm_processor_kwargs ?? {},
+    mediaReading: options.media_io_kwargs ?? {},
   }
 }
 

@@ -119,7 +119,7 @@ export class Engine implements EngineApi {
   }
 
   async stats(): Promise<EngineStats> {
-    const { gpu, core, scheduler, kv, kernelTimes } = this.#ready()
+    const { gpu, core, scheduler, kv, loadTimes, kernelTimes } = this.#ready()
     const { counters } = gpu
     return {
       steps: core.counters.steps,
@@ -131,6 +131,14 @@ export class Engine implements EngineApi {
       bind_groups: counters.bindGroups,
       buffers: counters.buffers,
       queue_writes: counters.queueWrites,
+      media_encoded: counters.encodes,
+      media_encode_ms: counters.encodeMilliseconds,
+      load: {
+        fetch_ms: loadTimes.total - loadTimes.convert - loadTimes.upload,
+        convert_ms: loadTimes.convert,
+        upload_ms: loadTimes.upload,
+        bytes: loadTimes.bytes,
+      },
       gpu_bytes: counters.bytes,
       gpu_bytes_peak: counters.bytesPeak,
       running: scheduler.running.length,

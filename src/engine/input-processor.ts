@@ -7,9 +7,11 @@ import type { Tokenizer } from '../text/tokenizer.ts'
 import { contextLengthError, invalidRequestError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
 import { checkPooling, withConventions } from './embedding.ts'
-import { MEDIA_KINDS, type MediaLimits } from './media-limits.ts'
+import { framesAsPictures, onePictureEach } from './frames-as-pictures.ts'
+import type { MediaLimits } from './media-limits.ts'
+import type { MediaReading } from './media-reading.ts'
 import { plainMessages } from './plain-content.ts'
-import { closeMedia, type KeyedByKind, MediaPreparer } from './prepare-media.ts'
+import { closeMedia, type KeyedByKind, MediaPreparer, type RequestMedia } from './prepare-media.ts'
 import type { AcceptedRequest } from './request.ts'
 import { type ResolvedSampling, resolveSampling, type SamplingContext } from './sampling.ts'
 import type { SequenceMedia } from './sequence.ts'
@@ -35,9 +37,13 @@ export interface InputRules {
   readonly prefixCaching: boolean
   /** mm_processor_kwargs of the engine; a request's own come on top. */
   readonly processorOptions: Readonly<Record<string, unknown>>
+  /** media_io_kwargs of the engine; a request's own come on top. */
+  readonly mediaReading: MediaReading
   /** Seed of requests that give none; undefined: random. */
   readonly seed: number | undefined
 }
+
+type Conversation = Extract<WirePrompt, { messages: unknown }>
 
 /** Turns requests into sequences' beginnings: text to tokens, media to prepared items, defaults filled in, everything checked. */
 export class InputProcessor {
@@ -50,7 +56,8 @@ export class InputProcessor {
   constructor(model: InputModel, rules: InputRules) {
     this.#model = model
     this.#rules = rules
-    this.#media = new MediaPreparer({ family: model.family, config: model.config, limits: rules.mediaLimits })
+    const { mediaLimits: limits, mediaReading: reading, maxModelLength: maxTokens } = rules
+    this.#media = new MediaPreparer({ family: model.family, config: model.config, limits, reading, maxTokens })
     this.#vocabulary = model.family.decoder(model.config).vocabulary
   }
 
@@ -63,14 +70,26 @@ export class InputProcessor {
     }
   }
 
-  /** Errors: InvalidRequestError, as for a request with this input. */
+  /** Errors: InvalidRequestError, ContextLengthError, as for a request with this input. */
   tokenize(input: TokenizeInput): TokenizeOutput {
-    const { tokenizer } = this.#model
-    const special = input.add_special_tokens ?? !('messages' in input)
-    if (typeof special !== 'boolean') throw invalidRequestError(`add_special_tokens must be true or false, got ${showValue(special)}.`)
-    const text = 'messages' in input ? this.#render(input) : textOf(input.prompt)
-    const tokens = tokenizer.encode(text, { addSpecialTokens: special })
+    const { tokenizer, family, config } = this.#model
+    const special = input.add_special_tokens ?? ('messages' in input ? 'auto' : true)
+    if (special !== 'auto' && typeof special !== 'boolean')
+      throw invalidRequestError(`add_special_tokens must be true or false, got ${showValue(special)}.`)
+    const text = 'messages' in input ? this.#textOf(this.#conversationOf(input)) : textOf(input.prompt)
+    this.#checkText(text)
+    const encode: Encode = (part, first) => tokenizer.encode(part, { addSpecialTokens: first && special })
+    const tokens = 'messages' in input && family.unexpandedIds ? family.unexpandedIds(config, text, encode) : encode(text, true)
     return { tokens, token_strs: tokens.map((id) => tokenizer.decode([id], { skipSpecialTokens: false })) }
+  }
+
+  /** A conversation as requests have it: one to embed may get a picture of the family's. */
+  #conversationOf(input: Conversation): Conversation {
+    const rules = this.#embedding
+    if (!rules || !Array.isArray(input.messages)) return input
+    const parts = input.messages.flatMap(({ content }) => (Array.isArray(content) ? content : []))
+    const media = parts.filter(({ type }) => type !== 'text').map(() => ({ kind: 'cached' as const }))
+    return withConventions({ request_id: '', input, media: { image: media }, sampling: {} }, rules).input as Conversation
   }
 
   async #process(given: EngineRequest, signal: AbortSignal): Promise<AcceptedRequest> {
@@ -79,10 +98,12 @@ export class InputProcessor {
     const pooling = this.#poolingOf(given)
     const sampling = resolveSampling(pooling ? ONE_TOKEN : given.sampling, this.#samplingContext())
     const request = pooling && family.embedding ? withConventions(given, family.embedding) : given
-    const prompt = this.#promptOf(request)
+    // What is wrong with the prompt is said before any file is read.
+    const first = this.#promptOf(request)
     const options = { ...this.#rules.processorOptions, ...processorOptionsOf(request) }
-    checkReading(request)
-    const keyed = await this.#media.prepare(request.media, options, signal, request.media_io_kwargs)
+    const found = await this.#media.prepare(request.media, options, signal, request.media_io_kwargs)
+    const { input, keyed } = this.#withFrames(request.input, found)
+    const prompt = input === request.input ? first : this.#promptOf({ ...request, input })
     const media = withoutKeys(keyed)
     const expanded = family.expandPrompt(config, prompt.source, prompt.encode, media)
     this.#checkLength(expanded.tokenIds)
@@ -108,6 +129,14 @@ export class InputProcessor {
       // Without prefix caching a prompt's blocks are shared by its own continuations only.
       cacheSalt: this.#rules.prefixCaching ? `salt ${request.cache_salt ?? ''}` : `request ${arrival}`,
     }
+  }
+
+  /** Clips as the family sees them: where these are pictures, they become ones of the prompt. */
+  #withFrames(input: WirePrompt, { items, clips }: RequestMedia): { input: WirePrompt; keyed: KeyedByKind } {
+    const { clipTags } = this.#model.family
+    if (!clipTags || clips.length === 0) return { input, keyed: items }
+    const spread = framesAsPictures(input, items.image ?? [], clips, clipTags)
+    return { input: spread.input, keyed: { ...items, image: [...spread.pictures] } }
   }
 
   /** Undefined for a request of text. Errors: InvalidRequestError for what the model was not loaded for. */
@@ -136,14 +165,19 @@ export class InputProcessor {
         throw invalidRequestError(`prompt_token_ids must be a list of ids from 0 to ${this.#vocabulary - 1}, got ${JSON.stringify(odd)}.`)
       return { text: null, source: ids, encode }
     }
-    const written = 'messages' in input ? this.#render(input) : textOf(input.prompt)
-    const ending = this.#embedding?.ending ?? ''
-    const text = written.endsWith(ending) ? written : written + ending
+    const text = this.#textOf(input)
     this.#checkText(text)
     return { text, source: text, encode }
   }
 
-  #render({ messages, chat }: Extract<WirePrompt, { messages: unknown }>): string {
+  #textOf(input: Exclude<WirePrompt, { prompt_token_ids: unknown }>): string {
+    const written = 'messages' in input ? this.#render(input) : textOf(input.prompt)
+    const ending = this.#embedding?.ending ?? ''
+    return written.endsWith(ending) ? written : written + ending
+  }
+
+  #render(input: Conversation): string {
+    const { messages, chat } = this.#model.family.clipTags ? onePictureEach(input) : input
     if (!Array.isArray(messages) || messages.length === 0) throw invalidRequestError('messages must hold at least one message, got none.')
     const { family, templates, tokenizer } = this.#model
     const given = chat.chat_template ?? templates.chatTemplate
@@ -225,17 +259,6 @@ function processorOptionsOf({ mm_processor_kwargs: options = {} }: EngineRequest
 function priorityOf({ priority = 0 }: EngineRequest): number {
   if (!Number.isFinite(priority)) throw invalidRequestError(`priority must be a number, got ${showValue(priority)}.`)
   return priority
-}
-
-/** How files are read: `video.num_frames` and `video.fps`, checked where they are used, mean something; other keys are ignored. */
-function checkReading({ media_io_kwargs: given }: EngineRequest): void {
-  if (given == null) return
-  const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
-  if (!isRecord(given)) throw invalidRequestError(`media_io_kwargs must be an object such as { video: {} }, got ${showValue(given)}.`)
-  for (const kind of MEDIA_KINDS) {
-    const value = given[kind]
-    if (value != null && !isRecord(value)) throw invalidRequestError(`media_io_kwargs.${kind} must be an object, got ${showValue(value)}.`)
-  }
 }
 
 function textOf(prompt: unknown): string {

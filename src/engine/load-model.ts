@@ -14,6 +14,7 @@ import { EncoderCache } from './encoder-cache.ts'
 import { EngineCore } from './engine-core.ts'
 import { InputProcessor } from './input-processor.ts'
 import { KvCache } from './kv-cache.ts'
+import type { LoadTimes } from './load-times.ts'
 import { type LoadedFiles, readModelFiles } from './model-files.ts'
 import { joinParts } from './model-parts.ts'
 import { ModelRunner } from './model-runner.ts'
@@ -33,6 +34,7 @@ export interface LoadedModel {
   readonly kv: KvCache
   /** Drops everything that a failed GPU command may have spoilt: recordings, cached prefixes, encoded media. */
   readonly forget: () => void
+  readonly loadTimes: LoadTimes
   /** GPU time by kernel, when profiling. */
   readonly kernelTimes: ReadonlyMap<string, { calls: number; milliseconds: number }> | undefined
 }
@@ -86,8 +88,9 @@ async function loadOn(
   const { dtype, quantization } = config
   const onBytes = weightProgress(name, onProgress)
   const declare = (reader: Parameters<AnyFamily['readWeights']>[0]) => family.readWeights(reader, familyConfig)
+  const loadTimes: LoadTimes = { total: 0, convert: 0, upload: 0, bytes: 0 }
   const weights = await loadWeights(gpu, checkpoint, declare, {
-    ...{ modelType, dtype, quantization, onProgress: onBytes, signal },
+    ...{ modelType, dtype, quantization, onProgress: onBytes, signal, times: loadTimes },
     withoutHead: embedding !== undefined,
   })
   const runner = await gpu.guardAllocations(
@@ -122,7 +125,7 @@ async function loadOn(
     runner.media.clear()
     kv.forget()
   }
-  return { gpu, config, modelType, family, files, input, core, scheduler, kv, forget }
+  return { gpu, config, modelType, family, files, input, core, scheduler, kv, forget, loadTimes }
 }
 
 /** How embeddings are made, if the model is loaded for that. Errors: ModelLoadError when its family makes none. */

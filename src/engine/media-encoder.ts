@@ -61,6 +61,7 @@ export class MediaEncoder {
     for (const [name, tensor] of Object.entries(inputs)) {
       this.#gpu.write(bufferOf(tensor), 0, (media.inputs[name] as HostArray).data as AllowSharedBufferSource)
     }
+    const start = performance.now()
     const encoder = this.#gpu.device.createCommandEncoder({ label: 'encode media' })
     if (this.#profiler) this.#profiler.encode(program, encoder)
     else {
@@ -70,6 +71,15 @@ export class MediaEncoder {
     }
     encoder.copyBufferToBuffer(bufferOf(output), output.offset, bufferOf(this.rows), offset, rows.length * hidden * 4)
     this.#gpu.submit([encoder.finish()])
+    void this.#countTime(start)
+  }
+
+  /** Counted when the GPU is done; what is encoded waits for nobody here. */
+  async #countTime(start: number): Promise<void> {
+    const { device, counters } = this.#gpu
+    await device.queue.onSubmittedWorkDone()
+    counters.encodes++
+    counters.encodeMilliseconds += performance.now() - start
   }
 
   /** Drops what was recorded. */

@@ -55,14 +55,14 @@ export class MediaLoader {
     return pictures
   }
 
-  /** A sound: samples as they are, or a WAV file's. Errors: MediaError with a code, InvalidRequestError, AbortError. */
+  /** A sound: samples as they are, or those of a file. Errors: MediaError with a code, InvalidRequestError, AbortError. */
   async loadSound(sound: LoadableSound, { kind, name, signal }: LoadContext): Promise<Sound> {
     if (sound.kind === 'samples') return readSamples(sound, name)
     const bytes = await this.#readFile(sound, { kind, name, signal })
     if (isWav(bytes)) return decodeWav(bytes, name)
-    throw mediaError(
-      `${name} is no WAV file; of files only WAV is read. Decode others in the page (AudioContext.decodeAudioData) and give the AudioBuffer.`,
-    )
+    // The reader of containers is large, and WAV files need none.
+    const { decodeSoundFile } = await import('../media/sound-file.ts')
+    return await this.#decoding.run(() => decodeSoundFile(bytes, { name, signal }), signal)
   }
 
   async #decodeClip(clip: File, context: LoadContext): Promise<RgbImage[]> {

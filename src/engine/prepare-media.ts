@@ -1,14 +1,14 @@
 import { hashImages, hashSound, hashTensors } from '../media/content-hash.ts'
 import { closeImage } from '../media/decode.ts'
 import type { RgbImage } from '../media/rgb-image.ts'
-import { type FrameSampling, readFrameSampling } from '../media/video-sampling.ts'
+import type { FrameSampling } from '../media/video-sampling.ts'
 import type { AnyFamily, HostArray, MediaKind, PreparedMedia } from '../models/family.ts'
-import type { EngineRequest } from '../protocol/engine-api.ts'
 import type { WireAudio, WireEmbeds, WireImage, WireMedia, WireVideo } from '../protocol/media.ts'
-import { invalidRequestError, withCode } from '../util/errors.ts'
+import { contextLengthError, invalidRequestError, withCode } from '../util/errors.ts'
 import { LruMap } from '../util/lru-map.ts'
 import { MEDIA_KINDS, type MediaLimits } from './media-limits.ts'
 import { type LoadableMedia, type LoadableSound, MediaLoader } from './media-loader.ts'
+import { type MediaReading, samplingOf } from './media-reading.ts'
 
 /** A prepared item and what the caches know it by. */
 export interface KeyedMedia {
@@ -18,15 +18,25 @@ export interface KeyedMedia {
 
 export type KeyedByKind = Partial<Record<MediaKind, KeyedMedia[]>>
 
+/** The media of a request, in order. */
+export interface RequestMedia {
+  readonly items: KeyedByKind
+  /** The frames of its clips, for families that see these as pictures; `items` has no clips then. */
+  readonly clips: readonly (readonly KeyedMedia[])[]
+}
+
 /** What media are prepared by. */
 export interface MediaRules {
   readonly family: AnyFamily
   readonly config: unknown
   readonly limits: MediaLimits
+  /** media_io_kwargs of the engine; a request's own come on top. */
+  readonly reading: MediaReading
+  /** Tokens that a prompt can have. */
+  readonly maxTokens: number
 }
 
 type Options = Readonly<Record<string, unknown>>
-type Reading = NonNullable<EngineRequest['media_io_kwargs']>
 type WireItem = WireImage | WireVideo | WireAudio | WireEmbeds
 
 /** One item of a request, with how errors call it and what its preparation depends on. */
@@ -66,9 +76,9 @@ export class MediaPreparer {
    * All media of a request, per kind in order. What can be refused without reading a file is refused first. reading: media_io_kwargs.
    * Errors: InvalidRequestError, MediaError, AbortError; those about contents and counts have a code.
    */
-  async prepare(media: WireMedia, options: Options, signal: AbortSignal, reading?: Reading | null): Promise<KeyedByKind> {
+  async prepare(media: WireMedia, options: Options, signal: AbortSignal, reading?: MediaReading | null): Promise<RequestMedia> {
     this.#checkKinds(media)
-    const sampling = readFrameSampling(reading?.video ?? {})
+    const sampling = samplingOf(this.#rules.reading, reading)
     const items = MEDIA_KINDS.flatMap((kind) => itemsOf(kind, media[kind] ?? [], { options, sampling }))
     const given = new Map<string, KeyedMedia[]>()
     const recalled = items.map((item) => this.#recall(item, items))
@@ -86,12 +96,19 @@ export class MediaPreparer {
       throw error
     })
     const result: KeyedByKind = {}
+    const clips: KeyedMedia[][] = []
     for (const [i, item] of items.entries()) {
-      const keyed = item.wire.kind === 'cached' && !recalled[i] ? given.get(nameOf(item)) : all[i]
-      result[item.kind] = [...(result[item.kind] ?? []), ...(keyed ?? [])]
+      const keyed = (item.wire.kind === 'cached' && !recalled[i] ? given.get(nameOf(item)) : all[i]) ?? []
+      if (this.#isPictures(item)) clips.push(keyed)
+      else result[item.kind] = [...(result[item.kind] ?? []), ...keyed]
     }
-    for (const kind of MEDIA_KINDS) this.#checkCount(kind, result[kind]?.length ?? 0)
-    return result
+    for (const kind of MEDIA_KINDS) this.#checkCount(kind, result[kind]?.filter(({ media }) => !media.continues).length ?? 0)
+    return { items: result, clips }
+  }
+
+  /** Is it a clip that the family sees as pictures? */
+  #isPictures({ kind }: Item): boolean {
+    return kind === 'video' && this.#rules.family.clipTags !== undefined
   }
 
   #checkKinds(media: WireMedia): void {
@@ -121,62 +138,109 @@ export class MediaPreparer {
     const named = nameOf(item)
     if (siblings.some((sibling) => sibling.wire.kind !== 'cached' && sibling.wire.uuid !== undefined && nameOf(sibling) === named))
       return undefined
-    const known = this.#named.get(named)?.map((key) => ({ key, media: this.#prepared.get(key) }))
-    if (known?.every((entry): entry is KeyedMedia => entry.media !== undefined)) return known
+    const known = this.#recallNamed(named)
+    if (known) return known
     throw invalidRequestError(
-      `${name} was left out, but nothing is kept under its uuid ${JSON.stringify(wire.uuid)}: it was never sent, was sent with other mm_processor_kwargs, or has had to make room. Send its content again, with the uuid.`,
+      `${name} was left out, but nothing is kept under its uuid ${JSON.stringify(wire.uuid)}: it was never sent, was sent with other mm_processor_kwargs or media_io_kwargs, or has had to make room. Send its content again, with the uuid.`,
     )
   }
 
   async #prepareItem(item: Item, signal: AbortSignal): Promise<KeyedMedia[]> {
     const { wire } = item
-    const keyed = wire.kind === 'embeds' ? await this.#prepareEmbeds(item.kind, wire) : [await this.#prepareContent(item, signal)]
-    if (wire.uuid === undefined) return keyed
-    for (const { key, media } of keyed) this.#prepared.set(key, media)
-    this.#named.set(
-      nameOf(item),
-      keyed.map(({ key }) => key),
-    )
+    const keyed =
+      wire.kind === 'embeds'
+        ? await this.#prepareEmbeds(item, wire)
+        : await withMediaCode(item.kind, this.#isPictures(item) ? this.#prepareFrames(item, signal) : this.#prepareContent(item, signal))
+    if (wire.uuid !== undefined) this.#rememberNamed(nameOf(item), keyed)
     return keyed
   }
 
-  async #prepareEmbeds(kind: MediaKind, wire: WireEmbeds): Promise<KeyedMedia[]> {
+  #rememberNamed(name: string, keyed: readonly KeyedMedia[]): void {
+    for (const { key, media } of keyed) this.#prepared.set(key, media)
+    this.#named.set(
+      name,
+      keyed.map(({ key }) => key),
+    )
+  }
+
+  #recallNamed(name: string): KeyedMedia[] | undefined {
+    const known = this.#named.get(name)?.map((key) => ({ key, media: this.#prepared.get(key) }))
+    return known?.every((entry): entry is KeyedMedia => entry.media !== undefined) ? known : undefined
+  }
+
+  async #prepareEmbeds(item: Item, wire: WireEmbeds): Promise<KeyedMedia[]> {
     const { family, config } = this.#rules
+    const { kind } = item
+    if (this.#isPictures(item))
+      throw invalidRequestError('This model takes a video as pictures; give the embeddings of its frames as image_embeds of images.')
     const tensors = hostArrays(wire)
     const content = await hashTensors(tensors)
     const items = family.prepareEmbeds(config, kind, tensors)
     return items.map((media, i) => ({ key: `${kind} embeds ${content} ${i} of ${media.tokens} rows`, media }))
   }
 
-  async #prepareContent(item: Item, signal: AbortSignal): Promise<KeyedMedia> {
-    try {
-      const { hash, prepare } = item.kind === 'audio' ? await this.#readSound(item, signal) : await this.#readPictures(item, signal)
-      const key = `${item.kind} ${hash} ${JSON.stringify(item.options)}`
-      const media = this.#prepared.get(key) ?? prepare()
-      this.#prepared.set(key, media)
-      return { key, media }
-    } catch (error) {
-      if (error instanceof Error && error.name === 'MediaError' && !('code' in error)) throw withCode(error, `invalid_${item.kind}`)
-      throw error
-    }
+  async #prepareContent(item: Item, signal: AbortSignal): Promise<KeyedMedia[]> {
+    return item.kind === 'audio' ? await this.#prepareSound(item, signal) : [this.#keep(item, await this.#readPictures(item, signal))]
   }
 
-  async #readPictures({ kind, wire, name, options, sampling }: Item, signal: AbortSignal): Promise<Content> {
-    const frames = await this.#loader.load(wire as LoadableMedia, { kind, name, signal, sampling })
+  /** A clip's frames, known by what they are as pictures. */
+  async #prepareFrames(item: Item, signal: AbortSignal): Promise<KeyedMedia[]> {
+    const frames = await this.#loadPictures(item, signal)
+    const keyed: KeyedMedia[] = []
+    for (const frame of frames) {
+      const picture = { ...item, kind: 'image' } as const
+      keyed.push(this.#keep(picture, { hash: await hashImages([frame]), prepare: () => this.#preparePicture(frame, item.options) }))
+      if (keyed.length === 1) this.#checkFrames(item.name, frames.length, keyed[0]?.media.tokens ?? 0)
+    }
+    return keyed
+  }
+
+  /** What can never fit into a prompt is refused before all of it is prepared. */
+  #checkFrames(name: string, frames: number, tokens: number): void {
+    const { maxTokens } = this.#rules
+    if (frames * tokens <= maxTokens) return
+    throw contextLengthError(
+      `${name} has ${frames} frames, which this model takes as pictures of ${tokens} tokens each, ${frames * tokens} in all, but max_model_len is ${maxTokens}; ask for at most ${Math.floor(maxTokens / tokens)} frames (media_io_kwargs.video.num_frames), or raise max_model_len.`,
+    )
+  }
+
+  #keep({ kind, options }: Pick<Item, 'kind' | 'options'>, { hash, prepare }: Content): KeyedMedia {
+    const key = `${kind} ${hash} ${JSON.stringify(options)}`
+    const media = this.#prepared.get(key) ?? prepare()
+    this.#prepared.set(key, media)
+    return { key, media }
+  }
+
+  async #readPictures(item: Item, signal: AbortSignal): Promise<Content> {
+    const frames = await this.#loadPictures(item, signal)
     const { family, config } = this.#rules
-    const prepare = (): PreparedMedia =>
-      kind === 'video' ? family.prepareVideo(config, frames, options) : family.prepareImage(config, frames[0] as RgbImage, options)
+    const prepare = (): PreparedMedia => {
+      if (item.kind === 'image') return this.#preparePicture(frames[0] as RgbImage, item.options)
+      if (!family.prepareVideo) throw invalidRequestError(`This model takes no video; it takes ${family.kinds.join(' and ')}.`)
+      return family.prepareVideo(config, frames, item.options)
+    }
     return { hash: await hashImages(frames), prepare }
   }
 
-  async #readSound({ kind, wire, name, options }: Item, signal: AbortSignal): Promise<Content> {
-    const sound = await this.#loader.loadSound(wire as LoadableSound, { kind, name, signal })
+  #loadPictures({ kind, wire, name, sampling }: Item, signal: AbortSignal): Promise<RgbImage[]> {
+    return this.#loader.load(wire as LoadableMedia, { kind, name, signal, sampling })
+  }
+
+  #preparePicture(picture: RgbImage, options: Options): PreparedMedia {
     const { family, config } = this.#rules
-    const prepare = (): PreparedMedia => {
-      if (!family.prepareAudio) throw invalidRequestError(`This model takes no audio; it takes ${family.kinds.join(' and ')}.`)
-      return family.prepareAudio(config, sound, options)
-    }
-    return { hash: await hashSound(sound), prepare }
+    return family.prepareImage(config, picture, options)
+  }
+
+  async #prepareSound({ kind, wire, name, options }: Item, signal: AbortSignal): Promise<KeyedMedia[]> {
+    const sound = await this.#loader.loadSound(wire as LoadableSound, { kind, name, signal })
+    const content = `${kind} ${await hashSound(sound)} ${JSON.stringify(options)}`
+    const known = this.#recallNamed(content)
+    if (known) return known
+    const { family, config } = this.#rules
+    if (!family.prepareAudio) throw invalidRequestError(`This model takes no audio; it takes ${family.kinds.join(' and ')}.`)
+    const keyed = family.prepareAudio(config, sound, options).map((media, i) => ({ key: `${content} ${i}`, media }))
+    this.#rememberNamed(content, keyed)
+    return keyed
   }
 }
 
@@ -189,7 +253,19 @@ export function closeMedia({ image = [], video = [] }: WireMedia): void {
 const itemsOf = (kind: MediaKind, list: readonly WireItem[], rules: Pick<Item, 'options' | 'sampling'>): Item[] =>
   list.map((wire, i) => ({ ...rules, kind, wire, name: list.length === 1 ? `The ${kind}` : `${kind} ${i + 1} of ${list.length}` }))
 
-const nameOf = ({ kind, wire, options }: Item): string => `${kind} ${JSON.stringify(options)} ${wire.uuid}`
+/** With the sampling, of a clip: the same file read otherwise is another clip. */
+const nameOf = ({ kind, wire, options, sampling }: Item): string =>
+  `${kind} ${JSON.stringify(kind === 'video' ? [options, sampling] : options)} ${wire.uuid}`
+
+/** Errors about contents have a code. */
+async function withMediaCode<T>(kind: MediaKind, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof Error && error.name === 'MediaError' && !('code' in error)) throw withCode(error, `invalid_${kind}`)
+    throw error
+  }
+}
 
 /** Grids are whole numbers; everything else stays as it came. */
 function hostArrays({ tensors }: WireEmbeds): Record<string, HostArray> {

@@ -7,6 +7,7 @@ import { modelLoadError } from '../util/errors.ts'
 import type { Checkpoint, CheckpointTensor } from '../weights/checkpoint.ts'
 import { bytesPerRow, columnMultiple, convertRows, dtypeBytes, type FloatDtype, isFloatDtype, transposeRows } from '../weights/convert.ts'
 import { canonicalNames, isUnused } from '../weights/key-names.ts'
+import type { LoadTimes } from './load-times.ts'
 
 /** Where a checkpoint tensor's rows go. */
 interface Target {
@@ -32,7 +33,12 @@ export interface WeightOptions {
   readonly withoutHead?: boolean
   readonly onProgress?: (file: string, loaded: number, total: number) => void
   readonly signal?: AbortSignal
+  /** Counts what loading takes. */
+  readonly times?: LoadTimes
 }
+
+/** Bytes given to the GPU before it is waited for: copies of all that it has not taken yet are kept for it. */
+const MOST_WAITING = 256 * 2 ** 20
 
 /**
  * Reads a checkpoint's weights to the GPU: `declare` names them all, missing, misshapen and unused ones are reported in one error,
@@ -49,7 +55,9 @@ export async function loadWeights<W>(
   const weights = declare(loader.reader(''))
   loader.check()
   await gpu.guardAllocations(`the weights (${options.dtype}, quantization ${options.quantization})`, () => loader.allocate())
+  const start = performance.now()
   await loader.stream()
+  if (options.times) options.times.total += performance.now() - start
   return weights
 }
 
@@ -66,6 +74,8 @@ class WeightLoader {
   readonly #targets: Target[] = []
   readonly #tensors: Tensor[] = []
   #head = false
+  /** Bytes given to the GPU since it was last waited for. */
+  #waiting = 0
 
   constructor(gpu: Gpu, checkpoint: Checkpoint, options: WeightOptions) {
     this.#gpu = gpu
@@ -130,7 +140,9 @@ class WeightLoader {
     return elementCount(this.#checkpoint.tensors.get(stored)?.shape ?? []) * dtypeBytes[dtype]
   }
 
-  #write(target: Target, byteOffset: number, bytes: Uint8Array<ArrayBuffer>): void {
+  async #write(target: Target, byteOffset: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const { times } = this.#options
+    const start = performance.now()
     const { dtype, cols, format, data, scales } = target
     const row = target.rowOffset + byteOffset / (cols * dtypeBytes[dtype])
     const rows = convertRows(target.transposed ? transposeRows(bytes, dtype, cols) : bytes, dtype, cols, format)
@@ -139,9 +151,23 @@ class WeightLoader {
         `Tensor '${target.stored}' has ${rows.overflow} values that ${format} cannot hold; load with dtype: 'float32' and no quantization.`,
       )
     }
+    const converted = performance.now()
     const perRow = bytesPerRow(format, cols)
     this.#gpu.write(bufferOf(data), row * perRow.data, rows.data)
     if (rows.scales && scales) this.#gpu.write(bufferOf(scales), row * perRow.scales, rows.scales)
+    await this.#waitForGpu(rows.data.length + (rows.scales?.length ?? 0))
+    if (!times) return
+    times.convert += converted - start
+    times.upload += performance.now() - converted
+    times.bytes += bytes.length
+  }
+
+  /** Lets the GPU catch up: faster conversion than upload would fill memory with copies that wait. */
+  async #waitForGpu(written: number): Promise<void> {
+    this.#waiting += written
+    if (this.#waiting < MOST_WAITING) return
+    this.#waiting = 0
+    await this.#gpu.device.queue.onSubmittedWorkDone()
   }
 
   /** Finds a tensor of this shape (given several axes it may have, only the flattened one counts) and marks it used. */

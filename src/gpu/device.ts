@@ -11,6 +11,9 @@ export interface GpuCounters {
   queueWrites: number
   bytes: number
   bytesPeak: number
+  /** Media items encoded, and the time from handing each to the GPU to its end. */
+  encodes: number
+  encodeMilliseconds: number
 }
 
 /** A compiled kernel with the layouts its bind groups are made from. */
@@ -94,7 +97,10 @@ class OpenGpu implements Gpu {
   readonly paramsLayout: GPUBindGroupLayout
   readonly lost: Promise<Error>
   readonly none: Tensor
-  readonly counters: GpuCounters = { submits: 0, dispatches: 0, bindGroups: 0, buffers: 0, queueWrites: 0, bytes: 0, bytesPeak: 0 }
+  readonly counters: GpuCounters = {
+    ...{ submits: 0, dispatches: 0, bindGroups: 0, buffers: 0, queueWrites: 0, bytes: 0, bytesPeak: 0 },
+    ...{ encodes: 0, encodeMilliseconds: 0 },
+  }
   readonly #pipelines = new Map<string, Promise<Pipeline>>()
   readonly #live = new Set<GPUBuffer>()
 

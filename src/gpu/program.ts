@@ -1,4 +1,4 @@
-import type { Gpu, Pipeline } from './device.ts'
+import { type Gpu, type Pipeline, servingError } from './device.ts'
 import type { Kernel } from './kernel.ts'
 import type { ScratchLease, ScratchPool } from './scratch-pool.ts'
 import type { DispatchCall, Step } from './step.ts'
@@ -45,6 +45,7 @@ export async function recordProgram(gpu: Gpu, pool: ScratchPool, forward: (step:
   const pipelines = await Promise.all(recorder.calls.map((call) => gpu.pipeline(call.kernel, call.constants ?? {})))
   const lease = pool.lease()
   const build = (): Program => {
+    checkBindings(recorder.calls, gpu.device.limits.maxStorageBufferBindingSize)
     recorder.upload()
     assignScratch(recorder, kept, lease)
     return buildProgram(gpu, recorder, pipelines)
@@ -125,6 +126,18 @@ function checkCall(kernel: Kernel, call: DispatchCall): void {
     if (size !== undefined && !(Number.isInteger(size) && size >= 0 && size <= 65535)) {
       throw new Error(`${kernel.name}: ${call.workgroups.join('×')} workgroups, each must be 0…65535`)
     }
+  }
+}
+
+/** WebGPU itself would say so too late, and not what to do about it. */
+function checkBindings(calls: readonly Recorded[], most: number): void {
+  for (const { kernel, buffers } of calls) {
+    const large = buffers.findIndex(({ dtype, shape }) => byteSize(dtype, shape) > most)
+    const { dtype, shape } = buffers[large] ?? {}
+    if (!dtype || !shape) continue
+    throw servingError(
+      `${kernel.name} needs ${byteSize(dtype, shape)} bytes of ${kernel.buffers[large]} [${shape}] at once, and this adapter allows ${most}`,
+    )
   }
 }
 

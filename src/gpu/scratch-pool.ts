@@ -40,7 +40,8 @@ export function createScratchPool(gpu: Gpu): ScratchPool {
       const fresh: GPUBuffer[] = []
       return {
         take(bytes) {
-          const size = roundUp(bytes)
+          // Room to spare is no reason to ask for more than the adapter allows.
+          const size = Math.max(bytes, Math.min(roundUp(bytes), gpu.device.limits.maxBufferSize))
           const free = [...buffers, ...fresh].filter((buffer) => !taken.has(buffer) && buffer.size >= bytes)
           const best = free.sort((a, b) => a.size - b.size)[0]
           const chosen = best && best.size <= size * 4 ? best : undefined

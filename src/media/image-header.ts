@@ -58,6 +58,21 @@ function readOrUndefined(read: (file: DataView) => ImageHeader, file: DataView):
   }
 }
 
+/** What files begin with that are read in no place, or in another one; RIFF without its length. */
+const CONTAINERS: readonly [start: string, name: string][] = [
+  ['RIFFAVI ', 'an AVI file'],
+  ['OggS', 'an Ogg file'],
+  ['FLV\x01', 'a Flash video (FLV)'],
+  ['\x30\x26\xb2\x75\x8e\x66\xcf\x11', 'a Windows Media file (WMV, WMA, ASF)'],
+  ['\0\0\x01\xba', 'an MPEG program stream (MPG, VOB)'],
+  ['\x1a\x45\xdf\xa3', 'a WebM or Matroska file'],
+  ['RIFFWAVE', 'a WAV file'],
+  ['\x89PNG', 'a PNG picture'],
+  ['\xff\xd8\xff', 'a JPEG picture'],
+  ['GIF8', 'a GIF picture'],
+  ['RIFFWEBP', 'a WebP picture'],
+]
+
 /** Names what people hand in by mistake: what a file is that is none of the formats asked for. bytes: the file from its start. */
 export function describeUnknown(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'empty (0 bytes)'
@@ -69,6 +84,10 @@ export function describeUnknown(bytes: Uint8Array): string {
   if (/^(<!--[\s\S]*?-->\s*)*<(!doctype html|html|head|body)/i.test(text))
     return 'an HTML page (the address may lead to an error or login page)'
   if (text.startsWith('%PDF')) return 'a PDF document'
+  const head = String.fromCharCode(...bytes.subarray(0, 12))
+  const mark = head.startsWith('RIFF') ? `RIFF${head.slice(8)}` : head
+  const container = CONTAINERS.find(([start]) => mark.startsWith(start))
+  if (container) return container[1]
   if (/^(II\*\0|MM\0\*)/.test(text)) return 'a TIFF picture'
   if (/^\s*[{[]/.test(text)) return 'JSON text'
   return `in no known format (it begins with ${Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ')})`

@@ -1,5 +1,5 @@
 import { mediaError } from '../util/errors.ts'
-import type { Sound } from './sound.ts'
+import { checkSoundSize, type Sound } from './sound.ts'
 
 /** Values of the format tag that are read; EXTENSIBLE names one of the others in its sub-format. */
 const PCM = 1
@@ -24,7 +24,7 @@ export const isWav = (bytes: Uint8Array): boolean => /^(RIFF|RF64)$/.test(ascii(
 /**
  * Reads a WAV file: PCM of 8, 16, 24 or 32 bits, floats of 32 or 64, A-law and µ-law, any number of channels up to 64. Integers become
  * value / 2^(bits − 1). A file cut off in its samples gives those it has. name: how errors call it.
- * Errors: MediaError for damage, other encodings, and files without samples.
+ * Errors: MediaError for damage, other encodings, files without samples, and those that are too long or too large.
  */
 export function decodeWav(bytes: Uint8Array, name = 'The audio'): Sound {
   if (!isWav(bytes)) throw mediaError(`${name} is no WAV file.`)
@@ -69,6 +69,7 @@ function readSamples(view: DataView, start: number, size: number, format: WavFor
   const { channels: count, rate, bytes } = format
   const frames = Math.floor(size / (count * bytes))
   if (frames === 0) throw mediaError(`${name} has no samples.`)
+  checkSoundSize(frames, count, rate, name)
   const read = sampleReader(view, format)
   const channels = Array.from({ length: count }, (_, channel) => {
     const samples = new Float32Array(frames)

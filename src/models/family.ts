@@ -52,6 +52,8 @@ export interface PreparedMedia {
   readonly grid: readonly number[]
   /** Encoder inputs by name; for pre-computed embeddings only `embeds` [tokens, hidden], which skips the encoder. */
   readonly inputs: Readonly<Record<string, HostArray>>
+  /** It goes on where the item before it ends: both are one item of the request, too long to be encoded in one piece. */
+  readonly continues?: true
 }
 
 /** Where an item's embeddings stand in the prompt. */
@@ -89,6 +91,12 @@ export interface LongPositions {
 /** Text to ids, as the checkpoint's tokenizer does it. */
 export type Encode = (text: string, addSpecialTokens: boolean) => number[]
 
+/** What stands for a clip and for a picture in a text prompt, by their numbers from 1. */
+export interface ClipTags {
+  readonly clip: (number: number) => string
+  readonly picture: (number: number) => string
+}
+
 /** Prepared items of one request, in prompt order per kind. */
 export type PreparedByKind = Readonly<Partial<Record<MediaKind, readonly PreparedMedia[]>>>
 
@@ -118,6 +126,10 @@ export interface ModelFamily<C, W> {
   readonly kinds: readonly MediaKind[]
   /** For chat templates that take contents as plain strings: the text for an item of media; number: its place among its kind, from 1. */
   readonly placeholder?: (kind: MediaKind, number: number) => string
+  /** For families that see a clip as its frames, each a picture; expandPrompt never gets one then. `kinds` has 'video'. */
+  readonly clipTags?: ClipTags
+  /** For families whose prompts are more than their text's ids: what a text is before its media are known, one placeholder for each. */
+  unexpandedIds?(config: C, text: string, encode: Encode): number[]
   /** Parts that config.json says lie elsewhere. They are looked for when the model's own folder has no tensors of theirs. */
   readonly parts?: (config: Readonly<Record<string, unknown>>) => readonly ModelPart[]
   /** Errors: ModelLoadError naming the key, what it holds and what is allowed. */
@@ -130,9 +142,10 @@ export interface ModelFamily<C, W> {
   tables(config: C, maxLength: number): Readonly<Record<string, HostArray>>
   /** mm_processor_kwargs of engine and request, merged. Errors: MediaError, InvalidRequestError. */
   prepareImage(config: C, image: RgbImage, options: Readonly<Record<string, unknown>>): PreparedMedia
-  prepareVideo(config: C, frames: readonly RgbImage[], options: Readonly<Record<string, unknown>>): PreparedMedia
-  /** Only families of kind audio. */
-  prepareAudio?(config: C, sound: Sound, options: Readonly<Record<string, unknown>>): PreparedMedia
+  /** Only families with clips that are more than their pictures. */
+  prepareVideo?(config: C, frames: readonly RgbImage[], options: Readonly<Record<string, unknown>>): PreparedMedia
+  /** Only families of kind audio. A long clip gives several items, of which all but the first continue the one before. */
+  prepareAudio?(config: C, sound: Sound, options: Readonly<Record<string, unknown>>): readonly PreparedMedia[]
   /** Splits the tensors of one image or video entry into its items. Errors: InvalidRequestError with the expected shape. */
   prepareEmbeds(config: C, kind: MediaKind, tensors: Readonly<Record<string, HostArray>>): PreparedMedia[]
   /** Errors: InvalidRequestError when placeholders and items do not match in number. */

@@ -2,7 +2,7 @@ import { resizeAndCrop } from '../media/centre-crop.ts'
 import { patchify } from '../media/qwen2-vl-patches.ts'
 import type { RgbImage } from '../media/rgb-image.ts'
 import { invalidRequestError } from '../util/errors.ts'
-import type { Encode, ExpandedPrompt, HostArray, MediaKind, PreparedByKind, PreparedMedia } from './family.ts'
+import type { ClipTags, Encode, ExpandedPrompt, HostArray, MediaKind, PreparedByKind, PreparedMedia } from './family.ts'
 import type { LlavaConfig } from './llava-config.ts'
 import { expandPlaceholders } from './placeholders.ts'
 
@@ -19,10 +19,8 @@ export function prepareImage({ vision, pixels, imageTokens }: LlavaConfig, image
   }
 }
 
-/** Errors: always InvalidRequestError, as the family has no video. */
-export function prepareVideo(): never {
-  throw invalidRequestError('This model takes no video; give the frames as pictures, each with its placeholder.')
-}
+/** In a text a clip is `<video>`, and becomes one `<image>` per frame. */
+export const clipTags: ClipTags = { clip: () => '<video>', picture: () => '<image>' }
 
 /** Pre-computed embeddings: `image_embeds` f32 [pictures, rows, hidden], what the projector gives; [rows, hidden] for one picture. */
 export function prepareEmbeds(config: LlavaConfig, kind: MediaKind, tensors: Readonly<Record<string, HostArray>>): PreparedMedia[] {

@@ -6,7 +6,7 @@ import { dropClassTokens, encodeClip, readClip } from './clip.ts'
 import { decoderShape, decoderTables, forwardDecoder, readDecoder } from './decoder.ts'
 import { defineFamily } from './family.ts'
 import { type LlavaConfig, readLlavaConfig } from './llava-config.ts'
-import { expandPrompt, prepareEmbeds, prepareImage, prepareVideo } from './llava-processor.ts'
+import { clipTags, expandPrompt, prepareEmbeds, prepareImage } from './llava-processor.ts'
 import { sequentialPositions } from './placeholders.ts'
 
 function readWeights(reader: WeightReader, config: LlavaConfig) {
@@ -38,14 +38,14 @@ export const projectFeatures = (step: Step, w: LlavaWeights, c: LlavaConfig, fea
  */
 export const llava = defineFamily<LlavaConfig, LlavaWeights>({
   modelTypes: ['llava'],
-  kinds: ['image'],
+  kinds: ['image', 'video'],
+  clipTags,
   readConfig: readLlavaConfig,
   decoder: decoderShape,
   endTokens: (c) => c.endTokens,
   readWeights,
   tables: decoderTables,
   prepareImage,
-  prepareVideo,
   prepareEmbeds,
   expandPrompt,
   positions: (_config, prompt) => sequentialPositions(prompt),

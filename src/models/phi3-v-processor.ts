@@ -2,7 +2,7 @@ import { cutPatches, frameHd, hdPixels, planHd } from '../media/hd-transform.ts'
 import type { RgbImage } from '../media/rgb-image.ts'
 import { invalidRequestError } from '../util/errors.ts'
 import { showValue } from '../util/show-value.ts'
-import type { Encode, ExpandedPrompt, HostArray, MediaKind, MediaSpan, PreparedByKind, PreparedMedia } from './family.ts'
+import type { ClipTags, Encode, ExpandedPrompt, HostArray, MediaKind, MediaSpan, PreparedByKind, PreparedMedia } from './family.ts'
 import type { Phi3VConfig } from './phi3-v-config.ts'
 import { expandPlaceholders } from './placeholders.ts'
 
@@ -14,6 +14,9 @@ const TAG = /<\|image_(\d+)\|>/
 
 /** The tag of a picture by its number, from 1. */
 export const imageTag = (number: number): string => `<|image_${number}|>`
+
+/** In a text a clip is `<|video_1|>`, and becomes one picture's tag per frame. */
+export const clipTags: ClipTags = { clip: (number) => `<|video_${number}|>`, picture: imageTag }
 
 /** Embedding rows of a picture of `rows` × `cols` crops: the crops' and the whole's, a separator per line, and one between the two. */
 export const tokensOf = ({ cropRows }: Phi3VConfig, rows: number, cols: number): number =>
@@ -44,11 +47,6 @@ export function prepareImage(config: Phi3VConfig, image: RgbImage, options: Opti
 function cropsOf({ crops }: Phi3VConfig, { num_crops: given = crops.usual }: Options): number {
   if (Number.isSafeInteger(given) && Number(given) >= 1 && Number(given) <= crops.most) return Number(given)
   throw invalidRequestError(`mm_processor_kwargs.num_crops is ${showValue(given)}; it must be a whole number from 1 to ${crops.most}.`)
-}
-
-/** The model has no clips; frames go in as pictures. */
-export function prepareVideo(): never {
-  throw invalidRequestError('This model takes no video; give its frames as images.')
 }
 
 /** Pre-computed embeddings: `image_embeds` f32 [items, tokens, hidden], or [tokens, hidden] of one picture. */
@@ -108,6 +106,13 @@ export function expandPrompt(
     for (let k = 0; k < length; k++) tokenIds.push(token)
   }
   return { tokenIds, spans }
+}
+
+/** A text as expandPrompt encodes it, with `<|image|>` where a picture's tokens go. */
+export function unexpandedIds(_config: Phi3VConfig, text: string, encode: Encode): number[] {
+  const token = encode(IMAGE_TOKEN, false)
+  if (token.length !== 1) return encode(text, true)
+  return text.split(TAG).flatMap((piece, i) => (i % 2 === 0 ? encode(piece, true) : token))
 }
 
 function checkTags(numbers: readonly string[], images: number): void {

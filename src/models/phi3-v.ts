@@ -9,7 +9,7 @@ import { encodeClip, readClip } from './clip.ts'
 import { decodeHidden, decoderShape, forwardDecoder, readDecoder } from './decoder.ts'
 import { defineFamily } from './family.ts'
 import { type Phi3VConfig, readPhi3VConfig } from './phi3-v-config.ts'
-import { expandPrompt, imageTag, prepareEmbeds, prepareImage, prepareVideo, tokensOf } from './phi3-v-processor.ts'
+import { clipTags, expandPrompt, imageTag, prepareEmbeds, prepareImage, tokensOf, unexpandedIds } from './phi3-v-processor.ts'
 import { sequentialPositions } from './placeholders.ts'
 
 /** Features of four neighbouring patches make an embedding row: upper left, upper right, lower left, lower right. */
@@ -121,7 +121,9 @@ const BARE_TEMPLATE = `
  */
 export const phi3V = defineFamily<Phi3VConfig, Phi3VWeights>({
   modelTypes: ['phi3_v'],
-  kinds: ['image'],
+  kinds: ['image', 'video'],
+  clipTags,
+  unexpandedIds,
   placeholder: (_kind, number) => imageTag(number),
   readConfig: readPhi3VConfig,
   decoder: decoderShape,
@@ -133,7 +135,6 @@ export const phi3V = defineFamily<Phi3VConfig, Phi3VWeights>({
     return { cos: { data: cos, shape }, sin: { data: sin, shape } }
   },
   prepareImage,
-  prepareVideo,
   prepareEmbeds,
   expandPrompt,
   positions: ({ rope: { originalMax } }, prompt) => ({

@@ -1,8 +1,8 @@
 import { logMel, WHISPER_HOP, WHISPER_RATE } from '../media/log-mel.ts'
 import { resample } from '../media/resample.ts'
-import { mixToMono, type Sound } from '../media/sound.ts'
+import { checkSoundSize, mixToMono, type Sound } from '../media/sound.ts'
 import { invalidRequestError, mediaError } from '../util/errors.ts'
-import type { Encode, ExpandedPrompt, HostArray, MediaKind, PreparedByKind, PreparedMedia } from './family.ts'
+import type { Encode, ExpandedPrompt, HostArray, MediaKind, MediaSpan, PreparedByKind, PreparedMedia } from './family.ts'
 import { expandPlaceholders } from './placeholders.ts'
 import type { UltravoxConfig } from './ultravox-config.ts'
 import { encodedRows } from './whisper-encoder.ts'
@@ -17,33 +17,32 @@ const RUN_TOKEN = '<|reserved_special_token_0|>'
 const RATES = { min: 1000, max: 384_000 }
 
 /**
- * A clip as Whisper hears it: mixed to one channel, resampled to 16 kHz, log-mel spectrogram of its own length (not padded to 30 s).
- * Clips under 20 ms get silence after them. Errors: MediaError for odd rates, values that are not finite, and clips over the encoder's 30 s.
+ * A clip as Whisper hears it: mixed to one channel, resampled to 16 kHz, log-mel spectrogram of its own length (not padded to 30 s). The
+ * encoder hears 30 s: longer clips give several items, 30 s and a rest, each encoded by itself, as Ultravox's later processors and vLLM have
+ * it. Clips under 20 ms get silence after them. Errors: MediaError for odd rates, values that are not finite, and clips over 600 s.
  */
-export function prepareAudio(config: UltravoxConfig, sound: Sound): PreparedMedia {
-  const { audio, stack } = config
+export function prepareAudio({ audio, stack }: UltravoxConfig, sound: Sound): PreparedMedia[] {
   const length = sound.channels[0]?.length ?? 0
   const rate = Math.round(sound.rate)
   if (length === 0) throw mediaError('The clip has no samples; give at least one.')
   if (!(rate >= RATES.min && rate <= RATES.max)) {
     throw mediaError(`The clip has a sampling rate of ${sound.rate} Hz; it must be from ${RATES.min} to ${RATES.max} Hz.`)
   }
-  const mostFrames = 2 * audio.positions
-  const framesOf = (samples: number): number => Math.floor(samples / WHISPER_HOP)
-  const longest = (mostFrames * WHISPER_HOP) / WHISPER_RATE
   // Said before any work is done on it.
-  if (framesOf(Math.ceil((length * WHISPER_RATE) / rate)) > mostFrames) {
-    throw mediaError(
-      `The clip is ${(length / rate).toFixed(1)} s long; the model hears at most ${longest} s. Cut it into several clips, each with its own ${AUDIO}.`,
-    )
-  }
+  checkSoundSize(length, 1, rate, 'The clip')
   const mono = mixToMono(sound)
   if (!mono.every(Number.isFinite)) throw mediaError('The clip has samples that are not finite; give numbers from -1 to 1.')
   const samples = padded(resample(mono, rate, WHISPER_RATE), 2 * WHISPER_HOP)
-  const frames = framesOf(samples.length)
-  const data = logMel(samples, audio.bands)
-  const tokens = Math.min(audioTokens(samples.length, stack), Math.ceil(encodedRows(frames) / stack))
-  return { kind: 'audio', grid: [frames, tokens], tokens, inputs: { mel: { data, shape: [frames, audio.bands] } } }
+  const mel = logMel(samples, audio.bands)
+  const [frames, most] = [mel.length / audio.bands, 2 * audio.positions]
+  return Array.from({ length: Math.ceil(frames / most) }, (_, i) => {
+    const count = Math.min(most, frames - i * most)
+    const rows = Math.ceil(encodedRows(count) / stack)
+    const tokens = frames > most ? rows : Math.min(rows, audioTokens(samples.length, stack))
+    const data = mel.slice(i * most * audio.bands, (i * most + count) * audio.bands)
+    const inputs = { mel: { data, shape: [count, audio.bands] } }
+    return { kind: 'audio', grid: [count, tokens], tokens, inputs, ...(i > 0 && { continues: true as const }) }
+  })
 }
 
 /** Embeddings of a clip of so many samples at 16 kHz, by the reference's rule. */
@@ -79,6 +78,47 @@ export function refuseKind(): never {
   throw invalidRequestError('This model takes audio only.')
 }
 
+function runToken({ endTokens }: UltravoxConfig, encode: Encode): number {
+  const [token = 0, ...others] = encode(RUN_TOKEN, false)
+  // Another vocabulary has no such token; what the embeddings are written over never matters.
+  return others.length === 0 ? token : (endTokens[0] ?? 0)
+}
+
+/** A text as expandPrompt encodes it, with one token where a clip's go. */
+export function unexpandedIds(config: UltravoxConfig, text: string, encode: Encode): number[] {
+  const run = runToken(config, encode)
+  return text.split(AUDIO).flatMap((piece, i) => (i === 0 ? encode(piece, true) : [run, ...encode(piece, false)]))
+}
+
+/** The items of one clip: their numbers, and the tokens of all. */
+interface Clip {
+  readonly items: number[]
+  tokens: number
+}
+
+/** Which items are one clip. */
+function clipsOf(items: readonly PreparedMedia[]): Clip[] {
+  const clips: Clip[] = []
+  for (const [i, { tokens, continues }] of items.entries()) {
+    const clip = continues ? clips.at(-1) : undefined
+    if (clip) {
+      clip.items.push(i)
+      clip.tokens += tokens
+    } else clips.push({ items: [i], tokens })
+  }
+  return clips
+}
+
+/** The places of a clip's items, one behind the other, in the place of the clip. */
+function placesOf({ items }: Clip, offset: number, media: readonly PreparedMedia[]): MediaSpan[] {
+  let at = offset
+  return items.map((item) => {
+    const length = media[item]?.tokens ?? 0
+    at += length
+    return { kind: 'audio', item, offset: at - length, length }
+  })
+}
+
 /**
  * Puts as many tokens as a clip has embeddings in place of each `<|audio|>`; the text between is tokenized piece by piece. In prompts
  * given as ids `<|reserved_special_token_0|>` stands for a clip. Errors: InvalidRequestError when placeholders and clips differ in number.
@@ -89,11 +129,14 @@ export function expandPrompt(
   encode: Encode,
   media: PreparedByKind,
 ): ExpandedPrompt {
-  const clips = media.audio ?? []
-  const [token = 0, ...others] = encode(RUN_TOKEN, false)
-  // Another vocabulary has no such token; what the embeddings are written over never matters.
-  const run = others.length === 0 ? token : (config.endTokens[0] ?? 0)
-  if (typeof prompt !== 'string') return expandPlaceholders(prompt, [{ kind: 'audio', token: run, example: RUN_TOKEN }], media)
+  const items = media.audio ?? []
+  const clips = clipsOf(items)
+  const run = runToken(config, encode)
+  if (typeof prompt !== 'string') {
+    const whole = clips.map(({ tokens, items: [first = 0] }) => ({ ...(items[first] as PreparedMedia), tokens }))
+    const { tokenIds, spans } = expandPlaceholders(prompt, [{ kind: 'audio', token: run, example: RUN_TOKEN }], { audio: whole })
+    return { tokenIds, spans: spans.flatMap(({ item, offset }) => placesOf(clips[item] as Clip, offset, items)) }
+  }
   const pieces = prompt.split(AUDIO)
   if (pieces.length - 1 !== clips.length) {
     throw invalidRequestError(
@@ -101,14 +144,14 @@ export function expandPrompt(
     )
   }
   const tokenIds: number[] = []
-  const spans: ExpandedPrompt['spans'][number][] = []
-  for (const [item, piece] of pieces.entries()) {
+  const spans: MediaSpan[] = []
+  for (const [i, piece] of pieces.entries()) {
     // One at a time: a long text has more tokens than a call can have arguments.
-    for (const id of encode(piece, item === 0)) tokenIds.push(id)
-    const length = clips[item]?.tokens
-    if (length === undefined) continue
-    spans.push({ kind: 'audio', item, offset: tokenIds.length, length })
-    for (let k = 0; k < length; k++) tokenIds.push(run)
+    for (const id of encode(piece, i === 0)) tokenIds.push(id)
+    const clip = clips[i]
+    if (!clip) continue
+    spans.push(...placesOf(clip, tokenIds.length, items))
+    for (let k = 0; k < clip.tokens; k++) tokenIds.push(run)
   }
   return { tokenIds, spans }
 }

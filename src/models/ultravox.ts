@@ -10,7 +10,7 @@ import { decoderShape, decoderTables, forwardDecoder, readDecoder } from './deco
 import { defineFamily } from './family.ts'
 import { sequentialPositions } from './placeholders.ts'
 import { readUltravoxConfig, type UltravoxConfig, ultravoxParts } from './ultravox-config.ts'
-import { AUDIO, expandPrompt, prepareAudio, prepareEmbeds, refuseKind } from './ultravox-processor.ts'
+import { AUDIO, expandPrompt, prepareAudio, prepareEmbeds, refuseKind, unexpandedIds } from './ultravox-processor.ts'
 import { encodeWhisper, readWhisper } from './whisper-encoder.ts'
 
 /** RMSNorm's epsilon in the projector; fixed in the reference's code, and not the decoder's. */
@@ -74,10 +74,10 @@ export const ultravox = defineFamily<UltravoxConfig, UltravoxWeights>({
     return decoderTables(c, maxLength, c.rope ? llama3Frequencies(frequencies, c.rope) : frequencies)
   },
   prepareImage: refuseKind,
-  prepareVideo: refuseKind,
   prepareAudio,
   prepareEmbeds,
   expandPrompt,
+  unexpandedIds,
   positions: (_config, prompt) => sequentialPositions(prompt),
   encode(step, weights, config, _kind, [, tokens = 0], inputs) {
     const { mel } = inputs as { mel: Tensor }

@@ -30,7 +30,7 @@ export interface EngineOptions {
   max_num_seqs?: number
   /** Tokens per engine step. Default 512 (128 on a software adapter). */
   max_num_batched_tokens?: number
-  /** Items per request and modality. Default: as many as fit. */
+  /** Items per request and modality. Default: as many as fit. A clip is one video, also for models that take its frames as pictures. */
   limit_mm_per_prompt?: Partial<Record<Modality, number>>
   /** A Jinja chat template used in place of the model's own. */
   chat_template?: string
@@ -47,6 +47,11 @@ export interface EngineOptions {
   enable_prefix_caching?: boolean
   /** Options of the family's processor, e.g. { max_pixels }. */
   mm_processor_kwargs?: Record<string, unknown>
+  /**
+   * How media files are read, by modality: { video: { num_frames: 8, fps: 1 } } takes at most 8 frames of a clip and at most one a second
+   * (defaults: 32 and any; -1 for all). A request's own media_io_kwargs override them key by key.
+   */
+  media_io_kwargs?: Partial<Record<Modality, Readonly<Record<string, unknown>>>>
   /** GPU bytes for the KV cache. Default: room for max_num_seqs sequences of max_model_len, at most 1 GiB. */
   kv_cache_memory_bytes?: number
   /** Requests that may wait for a place among max_num_seqs; further ones are refused with QueueFullError. Default 256. */
@@ -90,7 +95,7 @@ export interface EngineRequest {
 
 /** Text or a conversation to be read as token ids. */
 export type TokenizeInput = ({ prompt: string } | { messages: WireMessage[]; chat: ChatOptions }) & {
-  /** Those the tokenizer puts around a text. Default: true for a prompt, false for a conversation, whose template writes them. */
+  /** Those the tokenizer puts around a text. Default: always for a prompt; for a conversation, as chat does, unless its template has written them. */
   add_special_tokens?: boolean
 }
 
@@ -157,6 +162,11 @@ export interface EngineStats {
   bind_groups: number
   buffers: number
   queue_writes: number
+  /** Media items encoded, and the milliseconds from handing each to the GPU to its end. */
+  media_encoded: number
+  media_encode_ms: number
+  /** Milliseconds that loading waited for bytes of weights, converted them and handed them to the GPU; and how many bytes they were. */
+  load: { fetch_ms: number; convert_ms: number; upload_ms: number; bytes: number }
   /** GPU bytes now and at most. */
   gpu_bytes: number
   gpu_bytes_peak: number

@@ -14,8 +14,10 @@ export async function runWhole(call: Call, requests: readonly EngineRequest[], t
   const { answerTimeout } = call.patience
   const ending = endingOf(call)
   const timer = setTimeout(() => {
-    const words = `The answer was not complete after ${answerTimeout / 1000} s; ask for fewer tokens with max_tokens, or for a stream with stream: true.`
-    ending.abort(refusal(words, { code: 'timeout', status: 504 }))
+    const less = requests.some(({ pooling }) => pooling)
+      ? 'send fewer or shorter inputs at a time'
+      : 'ask for fewer tokens with max_tokens, or for a stream with stream: true'
+    ending.abort(refusal(`The answer was not complete after ${answerTimeout / 1000} s; ${less}.`, { code: 'timeout', status: 504 }))
   }, answerTimeout)
   try {
     await allEnded(openAll(call, requests, ending.signal, take))

@@ -97,6 +97,9 @@ const audioTypes: Readonly<Record<string, string>> = {
   ogg: 'audio/ogg',
   webm: 'audio/webm',
   m4a: 'audio/mp4',
+  mp4: 'audio/mp4',
+  aac: 'audio/aac',
+  opus: 'audio/ogg',
 }
 
 function inputAudio(content: unknown, at: string): { kind: 'blob'; blob: Blob } {

@@ -12,7 +12,8 @@ export function readSafetensorsPart(bytes: Uint8Array): Record<string, WireTenso
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true)
   if (length > Math.min(MAX_HEADER, bytes.length - 8)) throw new RangeError(`is cut off: its header takes ${length} bytes`)
   const data = bytes.subarray(8 + length)
-  const tensors: Record<string, WireTensor> = {}
+  const tensors: [name: string, tensor: WireTensor][] = []
+  let taken = 0
   for (const [name, entry] of Object.entries(parse(bytes.subarray(8, 8 + length)))) {
     if (name === '__metadata__') continue
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>
@@ -20,9 +21,12 @@ export function readSafetensorsPart(bytes: Uint8Array): Record<string, WireTenso
       throw new RangeError(`has a header whose entry ${name} is not { dtype, shape, data_offsets }`)
     const [begin = 0, end = 0] = offsets
     if (begin > end || end > data.length) throw new RangeError(`is cut off: ${name} lies at ${begin} to ${end} of ${data.length} bytes`)
-    tensors[name] = readTensor(data.subarray(begin, end), dtype, shape)
+    taken += end - begin
+    // Else a small file could hold tensors without end.
+    if (taken > data.length) throw new RangeError(`has a header in which ${name} shares its bytes with others`)
+    tensors.push([name, readTensor(data.subarray(begin, end), dtype, shape)])
   }
-  return tensors
+  return Object.fromEntries(tensors)
 }
 
 function parse(header: Uint8Array): object {

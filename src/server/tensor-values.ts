@@ -22,6 +22,9 @@ function floatOfBits(bits: number): number {
 /** Element types that tensors on the wire may have, by safetensors' names. */
 export const tensorTypes: readonly string[] = Object.keys(types)
 
+/** Most axes of a tensor. */
+const MAX_AXES = 8
+
 /** Where a tensor's elements lie: the first, and from one to the next along each axis, in elements. Default: one after another. */
 export interface Layout {
   readonly offset: number
@@ -32,6 +35,7 @@ export interface Layout {
 export function readTensor(bytes: Uint8Array, type: string, shape: readonly number[], layout?: Layout): WireTensor {
   const [size, read] = types[type] ?? []
   if (!size || !read) throw new RangeError(`has elements of type ${type}; allowed are ${tensorTypes.join(', ')}`)
+  if (shape.length > MAX_AXES) throw new RangeError(`has ${shape.length} axes; at most ${MAX_AXES} are allowed`)
   const count = shape.reduce((product, length) => product * length, 1)
   const held = Math.floor(bytes.length / size)
   if (!layout && count * size !== bytes.length)

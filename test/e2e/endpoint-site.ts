@@ -6,9 +6,9 @@ import type { Page } from 'playwright'
 import { build } from 'vite'
 import type { LLMOptions, OcellusEndpoint, registerOcellus as Register } from '../../src/index.ts'
 import type { OpenAI as Client, APIError as ClientError } from './pages/openai-client.ts'
-import { dist, goldenImages, randomModel } from './places.ts'
+import { dist, embeddingModel, goldenImages, randomModel } from './places.ts'
 
-/** A site as somebody would host it: pages under /app/ and /repo/ with the service worker beside them, the library and a model. */
+/** A site as somebody would host it: pages under /app/ and /repo/ with the service worker beside them, the library and two models. */
 export interface EndpointSite {
   readonly origin: string
   /** What pages have reported by POST, in order. */
@@ -91,7 +91,7 @@ export async function visit(page: Page, site: EndpointSite, folder = 'app'): Pro
 function fileAt(name: string, version: number): string | Buffer | undefined {
   if (name === 'service-worker.js') return `// version ${version}\n${readFileSync(join(dist, name), 'utf8')}`
   const [folder = '', file = ''] = name.split(/\/(.*)/)
-  const path = join({ dist, model: randomModel, images: goldenImages }[folder] ?? '/nowhere', file)
+  const path = join({ dist, model: randomModel, embedding: embeddingModel, images: goldenImages }[folder] ?? '/nowhere', file)
   return existsSync(path) ? readFileSync(path) : undefined
 }
 

@@ -7,6 +7,7 @@ import type { WireEmbeds, WireVideo } from '../../src/protocol/media.ts'
 import { maxError } from '../support/compare.ts'
 import { decodeInWorker, failure, golden } from '../support/decode.ts'
 import { randomInts } from '../support/random.ts'
+import { makeClip, numberOf } from '../support/video-clip.ts'
 
 const WIDTH = 20
 const HEIGHT = 12
@@ -212,6 +213,34 @@ describe('clips on their way to the worker', () => {
     video.currentTime = 0.5
     await new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }))
     expect(await received(video)).toMatchObject({ width: 32, height: 16 })
+  })
+
+  it('a video element gives the frames that the request’s media_io_kwargs ask for, unless its clip has a rate of its own', async () => {
+    const video = document.createElement('video')
+    video.src = URL.createObjectURL(new Blob([await makeClip({ frames: 40, fps: 10 })]))
+    const rows: [reading: Record<string, unknown>, fps: number | undefined, numbers: number[]][] = [
+      [{}, undefined, [0, 5, 10, 15, 20, 25, 30, 35]],
+      [{ num_frames: 4 }, undefined, [0, 10, 20, 30]],
+      [{ fps: 1 }, undefined, [0, 10, 20, 30]],
+      [{ fps: 1, num_frames: 2 }, undefined, [0, 20]],
+      [{ num_frames: -1, fps: 2 }, undefined, [0, 5, 10, 15, 20, 25, 30, 35]],
+      [{ num_frames: 2, fps: 5 }, 1, [0, 10, 20, 30]],
+    ]
+    for (const [reading, fps, numbers] of rows) {
+      const { media, transfer } = await captureMedia(
+        { video: { source: video, ...(fps !== undefined && { fps }) } },
+        {},
+        undefined,
+        false,
+        reading,
+      )
+      const shown: number[] = []
+      for (const frame of (first(media.video) as FramesOf).frames) {
+        const bitmaps = transfer.filter((item) => item === (frame as { bitmap?: unknown }).bitmap)
+        shown.push(numberOf(await decodeInWorker(frame as EncodedImage, {}, bitmaps)))
+      }
+      expect(shown).toEqual(numbers)
+    }
   })
 
   it('a video element that has just loaded gives its first frame', async () => {

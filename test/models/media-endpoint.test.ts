@@ -66,6 +66,31 @@ describe('video_url', () => {
   })
 })
 
+describe('/tokenize', () => {
+  const post = async (path: string, body: object) => {
+    const response = await llm.fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    return { status: response.status, body: await response.json() }
+  }
+
+  it('gives a conversation the tokens that chat has', async () => {
+    const messages = [{ role: 'user', content: 'What is a circle? Ça va?' }]
+    const { body: tokens } = await post('/tokenize', { messages })
+    const { body: answer } = await post('/v1/chat/completions', { messages, max_tokens: 1, return_token_ids: true })
+    expect(tokens.count).toBe(answer.usage.prompt_tokens)
+    expect(tokens.tokens).toEqual(answer.prompt_token_ids)
+  })
+
+  it('refuses a text that no prompt can be, as completions do', async () => {
+    const prompt = 'a circle and '.repeat(300_000)
+    for (const path of ['/tokenize', '/v1/completions']) {
+      const { status, body } = await post(path, { prompt })
+      expect([status, body.error.code]).toEqual([400, 'context_length_exceeded'])
+      expect(body.error.message).toMatch(/^prompt has at least \d+ tokens but max_model_len is \d+/)
+    }
+    expect((await post('/tokenize', { prompt: 'a circle' })).status).toBe(200)
+  })
+})
+
 describe('image_embeds', () => {
   const tensor = (shape: number[], values: number[] = []): object => {
     const data = new Float32Array(shape.reduce((product, size) => product * size, 1))

@@ -64,7 +64,11 @@ describe('phi3_v in float32 through the public API', () => {
       { prompt: '<|image_1|>', multi_modal_data: { image: inputUrl('images/cup.png') }, mm_processor_kwargs: { num_crops: 0 } },
       'num_crops is 0; it must be a whole number from 1 to 64',
     ],
-    ['a clip', { prompt: 'a', multi_modal_data: { video: [[inputUrl('images/cup.png')]] } }, 'takes no video; it takes image'],
+    [
+      'a clip without a placeholder',
+      { prompt: 'a', multi_modal_data: { video: [[inputUrl('images/cup.png')]] } },
+      'has 0 video placeholder(s) but multi_modal_data has 1 video(s); write <|video_1|>',
+    ],
     [
       'embeddings of another width',
       { prompt: '<|image_1|>', multi_modal_data: { image: { image_embeds: { data: new Float32Array(64), shape: [1, 2, 32] } } } },

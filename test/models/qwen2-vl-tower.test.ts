@@ -6,6 +6,7 @@ import { decodeImage } from '../../src/media/decode.ts'
 import type { RgbImage } from '../../src/media/rgb-image.ts'
 import type { HostArray, PreparedMedia } from '../../src/models/family.ts'
 import { encodePatches, mergePatches, type PatchInputs, type Qwen2VlWeights, qwen2Vl } from '../../src/models/qwen2-vl.ts'
+import { prepareVideo } from '../../src/models/qwen2-vl-processor.ts'
 import { openCheckpoint } from '../../src/weights/checkpoint.ts'
 import { openSource } from '../../src/weights/source.ts'
 import { compareTensor } from '../support/golden-checks.ts'
@@ -31,7 +32,7 @@ async function prepare(name: string): Promise<PreparedMedia[]> {
   const { multi_modal_data: media, mm_processor_kwargs: options = {} } = golden.cases.find((entry) => entry.name === name)?.request ?? {}
   const images = Array.isArray(media?.image) ? media.image : []
   const prepared = await Promise.all(images.map(async (path) => qwen2Vl.prepareImage(config, await picture(path), options)))
-  for (const { frames } of media?.video ?? []) prepared.push(qwen2Vl.prepareVideo(config, await Promise.all(frames.map(picture)), options))
+  for (const { frames } of media?.video ?? []) prepared.push(prepareVideo(config, await Promise.all(frames.map(picture)), options))
   return prepared
 }
 

@@ -4,7 +4,7 @@ import type { Gpu } from '../../src/gpu/device.ts'
 import { LLM, type RequestOutput } from '../../src/index.ts'
 import type { WeightReader } from '../../src/layers/weights.ts'
 import { decodeWav } from '../../src/media/wav.ts'
-import type { HostArray } from '../../src/models/family.ts'
+import type { HostArray, PreparedMedia } from '../../src/models/family.ts'
 import { projectSound, type UltravoxWeights, ultravox } from '../../src/models/ultravox.ts'
 import { prepareAudio } from '../../src/models/ultravox-processor.ts'
 import { encodeWhisper } from '../../src/models/whisper-encoder.ts'
@@ -27,7 +27,7 @@ const config = ultravox.readConfig({
 
 /** A golden clip's embeddings, from the encoder alone. */
 async function embedsOf(gpu: Gpu, weights: UltravoxWeights, path: string): Promise<{ data: Float32Array; shape: number[] }> {
-  const item = prepareAudio(config, await soundOf(path))
+  const item = prepareAudio(config, await soundOf(path))[0] as PreparedMedia
   const { data, shape } = item.inputs['mel'] as HostArray
   const [rows] = await runOnce(gpu, (step) => {
     const encoded = encodeWhisper(step, weights.audio, config.audio, upload(gpu, 'f32', shape, data))
@@ -71,7 +71,7 @@ describe('the audio encoder of ultravox', () => {
       it.each([false, true])(
         `agrees with the reference before and after its projector: ${name}, ${path}, software %s`,
         async (software) => {
-          const item = prepareAudio(config, await soundOf(path))
+          const item = prepareAudio(config, await soundOf(path))[0] as PreparedMedia
           const { data, shape } = item.inputs['mel'] as HostArray
           const outputs = await runOnce(
             gpu,

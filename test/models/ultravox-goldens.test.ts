@@ -79,13 +79,14 @@ describe('ultravox in float32 through the public API', () => {
   })
 
   it.each<[what: string, audio: unknown, message: string]>([
-    ['a file of another kind', new Blob(['OggS and so on']), 'MediaError: The audio is no WAV file; of files only WAV is read'],
-    ['an empty file', new Blob([]), 'MediaError: The audio is no WAV file'],
+    ['a file of another kind', new Blob(['<!doctype html>']), 'MediaError: The audio is an HTML page'],
+    ['an empty file', new Blob([]), 'MediaError: The audio is empty (0 bytes); allowed are WAV, MP3, FLAC'],
     ['a file that is not there', inputUrl('audio/none.wav'), 'MediaError: '],
     ['no samples', [new Float32Array(0), 16_000], 'has no samples'],
     ['an odd rate', [new Float32Array(100), 10], 'MediaError: The clip has a sampling rate of 10 Hz; it must be from 1000 to 384000 Hz'],
     ['samples that are not finite', [Float32Array.of(0, Number.NaN), 16_000], 'MediaError: The clip has samples that are not finite'],
-    ['more than 30 s', [new Float32Array(31 * 8000), 8000], 'MediaError: The clip is 31.0 s long; the model hears at most 30 s'],
+    ['more than 600 s', [new Float32Array(601 * 1000), 1000], 'MediaError: The clip is 601 s long; at most 600 s are taken'],
+    ['a clip of more tokens than the model has places', [new Float32Array(60 * 8000), 8000], 'ContextLengthError'],
   ])('refuses %s', async (_, audio, message) => {
     const prompt = { prompt: '<|audio|>', multi_modal_data: { audio } }
     expect(await rejection(llm.generate(prompt as never, { max_tokens: 1 }))).toContain(message)

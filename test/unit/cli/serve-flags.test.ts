@@ -31,6 +31,11 @@ describe('readServeFlags', () => {
     expect(read('--help')).toBe(undefined)
   })
 
+  it('hands --media-io-kwargs to the engine', () => {
+    expect(read('M --media-io-kwargs {"video":{"num_frames":8}}')?.session.engine.media_io_kwargs).toEqual({ video: { num_frames: 8 } })
+    expect(() => read('M --media-io-kwargs 8')).toThrow("--media-io-kwargs is '8'; it must be a JSON object")
+  })
+
   it('takes lists as vLLM does', () => {
     const options = read('M --api-key a b --served-model-name x y --allowed-origins ["https://a.org","https://b.org"]')
     expect(options).toMatchObject({ keys: ['a', 'b'], names: ['x', 'y'], origins: ['https://a.org', 'https://b.org'] })

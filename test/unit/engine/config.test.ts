@@ -48,6 +48,10 @@ describe('checkOptions', () => {
     [{ chat_template: 5 }, /^chat_template must be a string, got 5\.$/],
     [{ enable_prefix_caching: 1 }, /^enable_prefix_caching must be true or false, got 1\.$/],
     [{ mm_processor_kwargs: [] }, /^mm_processor_kwargs must be an object/],
+    [{ media_io_kwargs: [] }, /^media_io_kwargs must be an object such as \{ video: \{\} \}/],
+    [{ media_io_kwargs: { video: 8 } }, /^media_io_kwargs\.video must be an object, got 8\.$/],
+    [{ media_io_kwargs: { video: { num_frames: 0 } } }, /^media_io_kwargs\.video\.num_frames must be .*, got 0\.$/],
+    [{ media_io_kwargs: { video: { fps: 'slow' } } }, /^media_io_kwargs\.video\.fps must be .*, got "slow"\.$/],
     [{ disable_features: 'subgroups' }, /^disable_features must be a list/],
     [{ seed: 'x' }, /^seed must be an integer, got "x"\.$/],
   ]

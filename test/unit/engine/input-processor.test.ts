@@ -75,6 +75,7 @@ function processor(change: { model?: Partial<InputModel>; rules?: Partial<InputR
       mediaLimits: mediaLimitsOf({ limit_mm_per_prompt: { image: 2 } }),
       prefixCaching: true,
       processorOptions: {},
+      mediaReading: {},
       seed: undefined,
       ...change.rules,
     },
@@ -162,8 +163,8 @@ describe('InputProcessor', () => {
     expect(processor().tokenize({ prompt: 'a' })).toEqual({ tokens: [97, 65], token_strs: ['<97>', '<65>'] })
     expect(processor().tokenize({ prompt: 'a', add_special_tokens: false }).tokens).toEqual([65])
     const chat = processor().tokenize({ messages, chat: { add_generation_prompt: false } })
-    expect(chat.tokens).toEqual([...idsOf('u:'), IMAGE, ...idsOf(';')])
-    expect(processor().tokenize({ messages, chat: {}, add_special_tokens: true }).tokens[0]).toBe(97)
+    expect(chat.tokens).toEqual([97, ...idsOf('u:'), IMAGE, ...idsOf(';')])
+    expect(processor().tokenize({ messages, chat: {}, add_special_tokens: false }).tokens[0]).toBe(idsOf('u')[0])
   })
 
   it('cuts max_tokens to what is left, which is also what an open request gets', async () => {

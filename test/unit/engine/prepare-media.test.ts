@@ -31,7 +31,12 @@ function makeFamily({ kinds = ['image', 'video'], bytes = 4 }: Sizes): AnyFamily
     },
     prepareAudio(_config: unknown, { channels }: { channels: Float32Array[] }) {
       if (channels[0]?.[0] === 13) throw mediaError('The family takes no 13.')
-      return prepared('audio', 1, channels[0]?.[0] ?? 0, bytes)
+      const [first = 0] = channels[0] ?? []
+      // A piece for each sample.
+      return Array.from({ length: channels[0]?.length ?? 0 }, (_, i) => ({
+        ...prepared('audio', 1, first, bytes),
+        ...(i > 0 && { continues: true }),
+      }))
     },
     prepareVideo: (_config: unknown, frames: { data: Uint8Array }[]) => prepared('video', frames.length, frames[0]?.data[0] ?? 0, bytes),
     prepareEmbeds: (_config: unknown, kind: MediaKind, tensors: Record<string, { data: Float32Array; shape: readonly number[] }>) =>
@@ -40,10 +45,16 @@ function makeFamily({ kinds = ['image', 'video'], bytes = 4 }: Sizes): AnyFamily
 }
 
 const make = (options: Partial<EngineOptions> = {}, sizes: Sizes = {}): MediaPreparer =>
-  new MediaPreparer({ family: makeFamily(sizes), config: {}, limits: mediaLimitsOf(options) })
+  new MediaPreparer({
+    family: makeFamily(sizes),
+    config: {},
+    limits: mediaLimitsOf(options),
+    reading: options.media_io_kwargs ?? {},
+    maxTokens: 64,
+  })
 
-const prepare = (media: WireMedia, using = make(), options = {}, signal = new AbortController().signal): Promise<KeyedByKind> =>
-  using.prepare(media, options, signal)
+const prepare = async (media: WireMedia, using = make(), options = {}, signal = new AbortController().signal): Promise<KeyedByKind> =>
+  (await using.prepare(media, options, signal)).items
 
 const picture = (shade: number, uuid?: string, width = 1): WireImage => ({
   kind: 'rgba',
@@ -268,9 +279,9 @@ describe('what is refused has its code', () => {
       { kind: 'blob', blob: new Blob(['x']) },
       {},
       'invalid_audio',
-      /^The audio is no WAV file; of files only WAV is read/,
+      /^The audio is in no known format \(it begins with 78\); allowed are WAV, MP3, FLAC/,
     ],
-    ['a page in place of a sound', { kind: 'url', url: '/page' }, {}, 'invalid_audio', /^The audio is no WAV file/],
+    ['a page in place of a sound', { kind: 'url', url: '/page' }, {}, 'invalid_audio', /^The audio is an HTML page/],
     ['a missing sound', { kind: 'url', url: '/missing' }, {}, 'media_fetch_failed', /404/],
     [
       'too large a sound',
@@ -308,6 +319,25 @@ describe('sounds', () => {
     expect(keyed.audio?.[0]?.key).toBe(keyed.audio?.[2]?.key)
     expect(keyed.audio?.[0]?.key).not.toBe(keyed.audio?.[1]?.key)
     expect(shadesOf(await prepare({ audio: [{ kind: 'cached', uuid: 'two' }] }, using), 'audio')).toEqual([2])
+  })
+
+  it('that are long come in several pieces, each known by itself, and count once', async () => {
+    const long: WireAudio = { kind: 'samples', channels: [Float32Array.of(3, 0, 0)], sampling_rate: 8000, uuid: 'long' }
+    const using = make({ limit_mm_per_prompt: { audio: 2 } }, { kinds: ['audio'] })
+    const keyed = await prepare({ audio: [long, sound(4)] }, using)
+    expect(keyed.audio?.map(({ media }) => media.continues)).toEqual([undefined, true, true, undefined])
+    const keys = keyed.audio?.map(({ key }) => key)
+    expect(new Set(keys).size).toBe(4)
+    const again = await prepare(
+      {
+        audio: [
+          { kind: 'cached', uuid: 'long' },
+          { ...long, uuid: 'other' },
+        ],
+      },
+      using,
+    )
+    expect(again.audio?.map(({ key }) => key)).toEqual([...(keys ?? []).slice(0, 3), ...(keys ?? []).slice(0, 3)])
   })
 
   it('are counted', async () => {

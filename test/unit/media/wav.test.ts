@@ -90,6 +90,7 @@ describe('decodeWav', () => {
     ['a rate of 0', wav({ rate: 0 }), /sampling rate of 0/],
     ['no channels', wav({ channels: 0 }), /0 channels; it must have 1 to 64/],
     ['a format that is cut off', wav({}).subarray(0, 30), /damaged WAV file/],
+    ['more than 600 s', wav({ bits: 8, rate: 1000, data: new Array(601_000).fill(0) }), /^Clip 2 is 601 s long; at most 600 s are taken/],
   ]
   for (const [what, bytes, message] of bad) {
     it(`refuses ${what}`, () => {

@@ -116,6 +116,6 @@ describe('readLlavaConfig', () => {
   }
 
   it('belongs to model_type llava', () => {
-    expect(findFamily('llava').kinds).toEqual(['image'])
+    expect(findFamily('llava').kinds).toEqual(['image', 'video'])
   })
 })

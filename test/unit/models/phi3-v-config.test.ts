@@ -96,6 +96,6 @@ describe('readPhi3VConfig', () => {
   })
 
   it('is found by its model_type', () => {
-    expect(findFamily('phi3_v').kinds).toEqual(['image'])
+    expect(findFamily('phi3_v').kinds).toEqual(['image', 'video'])
   })
 })

@@ -115,6 +115,9 @@ describe('content parts', () => {
     ['ogg', 'audio/ogg'],
     ['webm', 'audio/webm'],
     ['m4a', 'audio/mp4'],
+    ['mp4', 'audio/mp4'],
+    ['aac', 'audio/aac'],
+    ['opus', 'audio/ogg'],
   ] as const)
     it(`reads input_audio in ${format}`, async () => {
       const [audio] = read([{ type: 'input_audio', input_audio: { data: wav, format } }]).media.audio ?? []
@@ -234,19 +237,19 @@ describe('messages', () => {
       'a format of sound that is not known',
       { role: 'user', content: [{ type: 'input_audio', input_audio: { data: wav, format: 'aiff' } }] },
       `${at}.input_audio.format`,
-      /must be one of wav, mp3, flac, ogg, webm, m4a, got "aiff"/,
+      /must be one of wav, mp3, flac, ogg, webm, m4a, mp4, aac, opus, got "aiff"/,
     ],
     [
       'image_embeds of no format',
       { role: 'user', content: [{ type: 'image_embeds', image_embeds: 'AA==' }] },
       `${at}.image_embeds`,
-      /is no safetensors file/,
+      /is in no known format; send a file of torch\.save or safetensors/,
     ],
     [
       'audio_embeds of no format',
       { role: 'user', content: [{ type: 'audio_embeds', audio_embeds: 'AA==' }] },
       `${at}.audio_embeds`,
-      /is no safetensors file/,
+      /is in no known format; send a file of torch\.save or safetensors/,
     ],
     ['tool_calls that are no list', { role: 'assistant', tool_calls: {} }, 'messages[0].tool_calls', /must be a list/],
     ['a tool call without a function', { role: 'assistant', tool_calls: [{ id: 'c' }] }, 'messages[0].tool_calls[0]', /must be/],

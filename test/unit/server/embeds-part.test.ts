@@ -16,6 +16,13 @@ function file(tensors: Record<string, [type: string, shape: number[], bytes: Arr
   return base64(Uint8Array.from([...length, ...header, ...Object.values(tensors).flatMap(([, , bytes]) => [...new Uint8Array(bytes)])]))
 }
 
+/** Two tensors of a safetensors file that lie at the same place. */
+function shared(): string {
+  const entry = { dtype: 'F32', shape: [2], data_offsets: [0, 8] }
+  const header = new TextEncoder().encode(JSON.stringify({ a: entry, b: entry }))
+  return base64(Uint8Array.from([header.length, 0, 0, 0, 0, 0, 0, 0, ...header, ...new Uint8Array(8)]))
+}
+
 const rows = Float32Array.of(1.5, -2, 0.25, 4, 5, 6)
 const embeds: [string, number[], ArrayBuffer] = ['F32', [2, 3], rows.buffer]
 const grid: [string, number[], ArrayBuffer] = ['I64', [1, 3], BigInt64Array.of(1n, 2n, 4n).buffer]
@@ -35,6 +42,7 @@ describe('embeddings in a message', () => {
       { image_embeds: { data: floats(...rows), shape: [2, 3] }, image_grid_thw: { data: floats(1, 2, 4), shape: [1, 3] } },
       both,
     ],
+    ['a safetensors file that begins as pickles do', file({ ['x'.repeat(584)]: embeds }), one],
     ['half precision', file({ x: ['F16', [2], Uint16Array.of(0x3e00, 0xc000).buffer] }), [['image_embeds', [2], [1.5, -2]]]],
     ['bfloat16', file({ x: ['BF16', [2], Uint16Array.of(0x3fc0, 0xc000).buffer] }), [['image_embeds', [2], [1.5, -2]]]],
   ]
@@ -45,8 +53,10 @@ describe('embeddings in a message', () => {
     ['nothing', {}, /^at must be a tensor in base64, or an object/],
     ['a list', [], /^at must be a tensor/],
     ['no base64', '%%%', /^at must be a tensor in base64, got "%%%"/],
-    ['a file of torch.save', 'UEsDBAAA', /^at is a file of torch\.save.*safetensors/],
-    ['another file', btoa('hello, this is text'), /^at is no safetensors file/],
+    ['the start of a file of torch.save', 'UEsDBAAA', /^at is a zip archive that is cut off/],
+    ['another file', btoa('hello, this is text'), /^at is in no known format; send a file of torch\.save or safetensors in base64/],
+    ['tensors that share their bytes', shared(), /^at has a header in which b shares its bytes with others/],
+    ['too many axes', { data: floats(1), shape: new Array(9).fill(1) }, /^at has 9 axes; at most 8 are allowed/],
     ['too few values', { data: floats(1), shape: [2] }, /^at has 4 bytes, but shape \[2\] of F32 takes 8/],
     ['a shape of no numbers', { data: floats(1), shape: ['1'] }, /^at\.shape must be a list of whole numbers/],
     [

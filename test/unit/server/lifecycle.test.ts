@@ -206,8 +206,21 @@ describe('patience', () => {
     const engine = silent()
     const response = await routerOf(engine, { answerTimeout: 5 })(chat())
     expect(response.headers.get('x-should-retry')).toBe('false')
-    expect([response.status, codeOf(await response.json())]).toEqual([504, 'timeout'])
+    const body = (await response.json()) as { error: { code: string; message: string } }
+    expect([response.status, body.error.code]).toEqual([504, 'timeout'])
+    expect(body.error.message).toBe(
+      'The answer was not complete after 0.005 s; ask for fewer tokens with max_tokens, or for a stream with stream: true.',
+    )
     await (await runOf(engine)).heard('abort')
+  })
+
+  it('embeddings that take too long are told what helps with them', async () => {
+    const engine = new FakeEngine(() => undefined, { task: 'embed' })
+    const response = await routerOf(engine, { answerTimeout: 5 })(post('/v1/embeddings', { input: ['a', 'b'] }))
+    const { error } = (await response.json()) as { error: { message: string; code: string } }
+    expect([response.status, error.code]).toEqual([504, 'timeout'])
+    expect(error.message).toBe('The answer was not complete after 0.005 s; send fewer or shorter inputs at a time.')
+    await Promise.all(engine.runs.map((run) => run.heard('abort')))
   })
 
   it('a stream has no time limit', async () => {

@@ -1,0 +1,114 @@
+import { rowSink } from './bench-rows.ts'
+import type { BenchPlan } from './bench-runs.ts'
+import { BENCH_PARTS, type BenchPart, benchShape } from './bench-shape.ts'
+import { type EngineFlagValues, engineOptions } from './engine-flags.ts'
+import type { Session } from './session.ts'
+import { fullShapes, tinyShapes } from './shapes/all-shapes.ts'
+import type { ModelShape } from './shapes/shape.ts'
+import { log } from './terminal.ts'
+import { oneOf, UsageError, wholeNumber } from './usage.ts'
+
+/** Flags of bench for shapes, for parseFlags. */
+export const shapeFlags = {
+  shape: { type: 'string' },
+  random: { type: 'boolean' },
+  reload: { type: 'boolean' },
+  contexts: { type: 'string' },
+  batches: { type: 'string' },
+  prefill: { type: 'string' },
+  sides: { type: 'string' },
+  seconds: { type: 'string' },
+  only: { type: 'string' },
+  'json-file': { type: 'string' },
+} as const
+
+export const shapeHelp = `Full-size shapes
+      --shape S --random         in place of a model: the architecture of a released one with random weights, one of
+                                 ${fullShapes.map(({ name }) => name).join(', ')};
+                                 with tiny_ before it, small enough for any machine
+                                 (weights q4 unless --quantization says otherwise)
+      --contexts N,N             prompt and answer together, where decoding is measured (default: 128,1024,4096)
+      --prefill N,N              lengths of prompts (default: 1024)
+      --batches N,N              sequences side by side (default: 1,4,16)
+      --sides N,N                pictures, in pixels of a side (default: 448,1344)
+      --seconds N,N              sounds, for models that hear (default: 5,30)
+      --only P,P                 parts to measure: ${BENCH_PARTS.join(', ')}
+      --reload                   loads it a second time, from what the first left in the browser's storage
+      --json FILE                each figure as a line of JSON, written as it is found`
+
+/** What parseFlags makes of shapeFlags and of what else bench has. */
+export interface ShapeFlagValues extends EngineFlagValues {
+  readonly shape?: string | undefined
+  readonly random?: boolean | undefined
+  readonly reload?: boolean | undefined
+  readonly contexts?: string | undefined
+  readonly batches?: string | undefined
+  readonly prefill?: string | undefined
+  readonly sides?: string | undefined
+  readonly seconds?: string | undefined
+  readonly only?: string | undefined
+  readonly 'json-file'?: string | undefined
+  readonly json?: boolean | undefined
+  readonly runs?: string | undefined
+  readonly 'output-tokens'?: string | undefined
+  readonly profile?: boolean | undefined
+}
+
+/** `--json FILE` as `--json-file FILE`: the flag alone prints, and parseArgs knows no flag that may have a value. */
+export const jsonToFile = (args: readonly string[]): string[] =>
+  args.flatMap((arg, i) => {
+    if (arg.startsWith('--json=')) return [`--json-file=${arg.slice(7)}`]
+    const next = args[i + 1]
+    return [arg === '--json' && next !== undefined && !next.startsWith('-') ? '--json-file' : arg]
+  })
+
+/** Measures a shape and gives the exit status. Errors: UsageError, the library's by name. */
+export async function benchShapeFlags(flags: ShapeFlagValues, onSession: (session: Session) => void): Promise<number> {
+  const shape = shapeOf(flags)
+  const onRow = rowSink(shape.name, flags['json-file'], (line) => console.log(line), flags.json === true)
+  const ok = await benchShape({
+    shape,
+    log,
+    onRow,
+    onSession,
+    plan: planOf(flags),
+    parts: partsOf(flags.only),
+    reload: flags.reload === true,
+    engine: { ...engineOptions(flags), ...(flags.profile && { profile: true }) },
+    chromium: flags.chromium,
+    headed: flags.headed,
+  })
+  return ok ? 0 : 1
+}
+
+function shapeOf({ shape: name, random, model }: ShapeFlagValues): ModelShape {
+  if (model !== undefined) throw new UsageError(`--shape is ${name} and --model is ${model}; give one of them.`)
+  const shape = [...fullShapes, ...tinyShapes].find((each) => each.name === name)
+  if (!shape) throw new UsageError(`--shape is '${name}'; it must be one of ${fullShapes.map((each) => each.name).join(', ')}.`)
+  if (!random) throw new UsageError(`--shape ${name} has no weights of its own; add --random for random ones.`)
+  return shape
+}
+
+/** What is measured if nothing else is asked for, and what is. Errors: UsageError. */
+export function planOf(flags: ShapeFlagValues): BenchPlan {
+  const outputTokens = wholeNumber('output-tokens', flags['output-tokens'], 8) ?? 64
+  return {
+    outputTokens,
+    // The prompt takes at least one of them.
+    contexts: numbers('contexts', flags.contexts, outputTokens + 1) ?? [128, 1024, 4096].filter((context) => context > outputTokens),
+    prefill: numbers('prefill', flags.prefill, 1) ?? [1024],
+    batches: numbers('batches', flags.batches, 1) ?? [1, 4, 16],
+    sides: numbers('sides', flags.sides, 28) ?? [448, 1344],
+    seconds: numbers('seconds', flags.seconds, 1) ?? [5, 30],
+    runs: wholeNumber('runs', flags.runs, 1) ?? 3,
+  }
+}
+
+function partsOf(list: string | undefined): readonly BenchPart[] {
+  if (list === undefined) return BENCH_PARTS
+  return list.split(',').map((part) => oneOf('only', part.trim(), BENCH_PARTS) as BenchPart)
+}
+
+function numbers(flag: string, list: string | undefined, least: number): number[] | undefined {
+  return list?.split(',').map((value) => wholeNumber(flag, value, least) as number)
+}
