@@ -40,11 +40,11 @@ export function checkWhole(bytes: Uint8Array, name: string): void {
 const boxType = (view: DataView, at: number): string => String.fromCharCode(...[4, 5, 6, 7].map((i) => view.getUint8(at + i)))
 
 function findBoxCut(view: DataView): Cut | undefined {
-  let isIndexed = false
+  const seen = new Set<string>()
   for (let at = 0; at + 8 <= view.byteLength; ) {
     const [small, part] = [view.getUint32(at), boxType(view, at)]
     if (!BOXES.includes(part)) return undefined
-    isIndexed ||= part === 'moov'
+    seen.add(part)
     // 0 is the rest of the file, whatever its length.
     if (small === 0) break
     if (small === 1 && at + 16 > view.byteLength) return { part, end: undefined }
@@ -53,7 +53,9 @@ function findBoxCut(view: DataView): Cut | undefined {
     if (end > view.byteLength) return { part, end }
     at = end
   }
-  return isIndexed ? undefined : { part: 'moov', end: undefined }
+  // The index says what is in the file, and the pictures themselves are in one of these.
+  const missing = ['moov', 'mdat'].find((part) => !seen.has(part))
+  return missing && { part: missing, end: undefined }
 }
 
 function findElementCut(view: DataView): Cut | undefined {

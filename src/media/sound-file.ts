@@ -56,9 +56,9 @@ interface Times {
 /**
  * Decodes the sound of a file that is no WAV file: its first audio track, all channels, at its own rate (Opus at 48 kHz). bytes: the whole
  * file, of a codec that the browser decodes. What the encoder added at either end is left out where the container says so: LAME's tag, Opus
- * and Vorbis in Ogg, edit lists of MP4, CodecDelay and DiscardPadding of WebM. A file that says it goes on is refused as cut off. Length and size are checked before anything is decoded, by
- * what the file says, and while it is decoded. Errors: MediaError for what is no sound, is damaged, cannot be decoded here, or is too long
- * or large; AbortError.
+ * and Vorbis in Ogg, edit lists of MP4, CodecDelay and DiscardPadding of WebM. A file that says it goes on is refused as cut off. Length and
+ * size are checked before anything is decoded, by what the file says, and while it is decoded. Errors: MediaError for what is no sound, is
+ * damaged, cannot be decoded here, or is too long or large; AbortError.
  */
 export async function decodeSoundFile(bytes: Uint8Array<ArrayBuffer>, options: DecodeSoundOptions = {}): Promise<Sound> {
   const { name = 'The audio', signal } = options

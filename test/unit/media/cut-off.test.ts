@@ -24,8 +24,8 @@ describe('findCut', () => {
     const view = new DataView(fragments.buffer)
     const ends: number[] = []
     for (let at = 0; at < fragments.length; at += view.getUint32(at)) ends.push(at)
-    // The index comes second, and all before it is needed. Less than a box's head at the end may be anything.
-    const heads = ends.slice(2).flatMap((end) => Array.from({ length: 8 }, (_, i) => end + i))
+    // Index, first fragment and its pictures are needed. Less than a box's head at the end may be anything.
+    const heads = ends.slice(4).flatMap((end) => Array.from({ length: 8 }, (_, i) => end + i))
     expect(unseen(fragments)).toEqual(heads.filter((length) => length < fragments.length))
     const live = unseen(read('live.webm'))
     expect(live.length).toBeGreaterThan(3)
@@ -46,6 +46,8 @@ describe('findCut', () => {
     ['a long box', bytes(...box(8, 'moov'), ...box(1, 'mdat', 8), 0, 0, 0, 1, 0, 0, 0, 0), { part: 'mdat', end: 8 + 2 ** 32 }],
     ['the size of a long box', bytes(...box(8, 'moov'), ...box(1, 'mdat', 12)), { part: 'mdat', end: undefined }],
     ['no index', bytes(...box(12, 'ftyp'), ...box(12, 'mdat')), { part: 'moov', end: undefined }],
+    ['no pictures', bytes(...box(12, 'ftyp'), ...box(12, 'moov')), { part: 'mdat', end: undefined }],
+    ['half a head of the pictures', bytes(...box(8, 'moov'), 0, 0, 1), { part: 'mdat', end: undefined }],
     ['other things behind', bytes(...box(8, 'moov'), ...box(1000, '\0\0\0\0', 20)), undefined],
     ['a size that is none', bytes(...box(8, 'moov'), ...box(5, 'mdat', 20)), undefined],
     ['an element that goes on', bytes(0x1a, 0x45, 0xdf, 0xa3, 0x84, 0, 0, 0), { part: 'EBML', end: 9 }],
