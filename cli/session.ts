@@ -7,12 +7,15 @@ import { type EnginePage, type EnginePageOptions, openEnginePage } from './engin
 import { type FileServer, type MadeFile, startFileServer } from './file-server.ts'
 import { UsageError } from './usage.ts'
 
-/** The model that comes with the package. */
+/** The model that is taken where none is named; it comes with the package. */
 export const EMBEDDED_MODEL = 'ocellus-tiny-vl'
+
+/** All models that come with the package, by name. */
+const EMBEDDED_MODELS = [EMBEDDED_MODEL, 'ocellus-tiny-audio', 'ocellus-tiny-embed']
 
 /** What a session is started with. */
 export interface SessionOptions extends BrowserOptions {
-  /** Hub id, URL, local folder, or the embedded model's name. */
+  /** Hub id, URL, local folder, or an embedded model's name. */
   model: string
   /** Made files that are the model, by their paths; `model` is then its name only. */
   files?: ReadonlyMap<string, MadeFile>
@@ -49,7 +52,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
 /** Local folders get a URL; Hub ids and URLs stay. Errors: UsageError for a path that is no folder. */
 function modelUrl(model: string, server: FileServer): string {
-  if (model === EMBEDDED_MODEL) return server.mount(join(import.meta.dirname, '../public/models', EMBEDDED_MODEL))
+  if (EMBEDDED_MODELS.includes(model)) return server.mount(join(import.meta.dirname, '../public/models', model))
   if (/^https?:/i.test(model)) return model
   const folder = resolve(model.replace(/^~(?=\/|$)/, homedir()))
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return server.mount(folder)
