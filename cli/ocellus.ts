@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bench } from './bench.ts'
-import { describeImages } from './describe.ts'
+import { describeMedia } from './describe.ts'
 import { runBatch } from './run-batch.ts'
 import { serve } from './serve.ts'
 import type { Session } from './session.ts'
@@ -11,7 +11,7 @@ import { UsageError } from './usage.ts'
 
 const help = `ocellus: multimodal models in a headless browser, on WebGPU
 
-  ocellus describe IMAGE…                     says what pictures show
+  ocellus describe FILE…                      says what pictures and clips show and what is said in sounds
   ocellus serve MODEL                         answers OpenAI's HTTP interface
   ocellus run-batch -i IN.jsonl -o OUT.jsonl  answers a file of OpenAI requests
   ocellus bench                               measures a model on this machine
@@ -22,7 +22,7 @@ Exit status: 0 done, 1 failed, 2 not understood.`
 
 type Command = (args: readonly string[], onSession: (session: Session) => void) => Promise<number>
 
-const commands: Readonly<Record<string, Command>> = { describe: describeImages, serve, 'run-batch': runBatch, bench }
+const commands: Readonly<Record<string, Command>> = { describe: describeMedia, serve, 'run-batch': runBatch, bench }
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

@@ -7,11 +7,12 @@ import { type EnginePage, type EnginePageOptions, openEnginePage } from './engin
 import { type FileServer, type MadeFile, startFileServer } from './file-server.ts'
 import { UsageError } from './usage.ts'
 
-/** The model that is taken where none is named; it comes with the package. */
+/** The model that is taken where none is named, and that for sounds; they come with the package. */
 export const EMBEDDED_MODEL = 'ocellus-tiny-vl'
+export const EMBEDDED_AUDIO_MODEL = 'ocellus-tiny-audio'
 
 /** All models that come with the package, by name. */
-const EMBEDDED_MODELS = [EMBEDDED_MODEL, 'ocellus-tiny-audio', 'ocellus-tiny-embed']
+const EMBEDDED_MODELS = [EMBEDDED_MODEL, EMBEDDED_AUDIO_MODEL, 'ocellus-tiny-embed']
 
 /** What a session is started with. */
 export interface SessionOptions extends BrowserOptions {

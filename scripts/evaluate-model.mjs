@@ -1,7 +1,8 @@
 // Asks a model the questions of an evaluation set through the command line's batch runner, and prints how many answers are right:
 //   node scripts/evaluate-model.mjs FOLDER [--model M] [--limit N] [--out FILE] [-- FLAGS FOR run-batch …]
-// FOLDER holds questions.jsonl (scripts/train/make_eval.py): one {id, row, images | frames, question, answer} a line, pictures beside it.
-// An answer is right if it is the expected one to the letter. --limit takes the first N questions of each row.
+// FOLDER holds questions.jsonl (make_eval.py in scripts/train or scripts/train/audio): one {id, row, images | frames | audio, question,
+// answer} a line, pictures and clips beside it. An answer is right if it is the expected one to the letter; for lines with kind "transcribe"
+// the word error rate is given too. --limit takes the first N questions of each row.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +10,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 
-/** @typedef {{ id: string, row: string, images?: string[], frames?: string[], question: string, answer: string }} Question */
+/** @typedef {{ id: string, row: string, kind?: string, images?: string[], frames?: string[], audio?: string, question: string, answer: string }} Question */
 
 const ROOT = resolve(import.meta.dirname, '..')
 const split = process.argv.indexOf('--')
@@ -39,11 +40,12 @@ const questions = rows.flatMap((row) => all.filter((question) => question.row ==
 const url = (file) => pathToFileURL(join(folder, file)).href
 
 /** @param {Question} question */
-function batchLine({ id, images = [], frames, question }) {
-  const media = frames
+function batchLine({ id, images = [], frames, audio, question }) {
+  const pictures = frames
     ? [{ type: 'video', video: frames.map(url) }]
     : images.map((file) => ({ type: 'image_url', image_url: { url: url(file) } }))
-  const content = [...media, { type: 'text', text: question }]
+  const sounds = audio ? [{ type: 'audio_url', audio_url: { url: url(audio) } }] : []
+  const content = [...pictures, ...sounds, { type: 'text', text: question }]
   const body = { messages: [{ role: 'user', content }], temperature: 0, max_tokens: 96 }
   return JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/chat/completions', body })
 }
@@ -71,11 +73,46 @@ const seconds = (Date.now() - started) / 1000
 const answers = new Map(readLines(output).map((line) => [line.custom_id, line]))
 /** @param {Question} question */
 const answerOf = (question) => answers.get(question.id)?.response?.body?.choices?.[0]?.message?.content
-console.log('| row | questions | right |\n|---|---|---|')
+
+/** Words in small letters, without punctuation. @param {string} text */
+const wordsOf = (text) =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z0-9' ]/g, '')
+    .split(/\s+/)
+    .filter(Boolean)
+
+/** Words to insert, remove or replace to turn one text into the other. @param {string[]} from @param {string[]} to */
+function wordEdits(from, to) {
+  let row = to.map((_, j) => j + 1)
+  for (const [i, word] of from.entries()) {
+    let [left, diagonal] = [i + 1, i]
+    row = row.map((above, j) => {
+      left = Math.min(above + 1, left + 1, diagonal + Number(word !== to[j]))
+      diagonal = above
+      return left
+    })
+  }
+  return row.at(-1) ?? from.length
+}
+
+/** Percent of wrong words in a row's transcripts, or ''. @param {Question[]} asked */
+function wordErrors(asked) {
+  const pairs = asked
+    .filter(({ kind }) => kind === 'transcribe')
+    .map((question) => [wordsOf(question.answer), wordsOf(answerOf(question) ?? '')])
+  const words = pairs.reduce((sum, [said = []]) => sum + said.length, 0)
+  const wrong = pairs.reduce((sum, [said = [], heard = []]) => sum + wordEdits(heard, said), 0)
+  return words ? `${((100 * wrong) / words).toFixed(1)} % of ${words}` : ''
+}
+
+const spoken = questions.some(({ kind }) => kind === 'transcribe')
+console.log(spoken ? '| row | questions | right | wrong words |\n|---|---|---|---|' : '| row | questions | right |\n|---|---|---|')
 for (const row of rows) {
   const asked = questions.filter((question) => question.row === row)
   const right = asked.filter((question) => answerOf(question) === question.answer).length
-  console.log(`| ${row} | ${asked.length} | ${((100 * right) / asked.length).toFixed(1)} % |`)
+  const errors = spoken ? ` ${wordErrors(asked)} |` : ''
+  console.log(`| ${row} | ${asked.length} | ${((100 * right) / asked.length).toFixed(1)} % |${errors}`)
 }
 const missing = questions.filter((question) => typeof answerOf(question) !== 'string').length
 console.log(`\n${questions.length} questions in ${seconds.toFixed(0)} s; ${missing} without an answer. Answers: ${output}`)

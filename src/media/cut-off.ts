@@ -55,7 +55,7 @@ function findBoxCut(view: DataView): Cut | undefined {
   }
   // The index says what is in the file, and the pictures themselves are in one of these.
   const missing = ['moov', 'mdat'].find((part) => !seen.has(part))
-  return missing && { part: missing, end: undefined }
+  return missing === undefined ? undefined : { part: missing, end: undefined }
 }
 
 function findElementCut(view: DataView): Cut | undefined {

@@ -48,6 +48,13 @@ describe('ocellus describe', () => {
     expect(second.finish_reason).toBe('stop')
     expect(second.usage.total_tokens).toBe(second.usage.prompt_tokens + second.usage.completion_tokens)
   })
+
+  it('tells what moves in a clip', async () => {
+    const clip = join(import.meta.dirname, '../../demo/examples/media/ball.webm')
+    const { status, stdout } = await runCli('describe', clip, '--model', embeddedModel, '--json')
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ video: clip, text: 'The orange circle moves to the right.' })
+  })
 })
 
 describe('ocellus bench', () => {

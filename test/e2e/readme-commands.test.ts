@@ -9,6 +9,7 @@ import { type CliResult, scratchFolder, testCache } from './run-cli.ts'
 const folder = scratchFolder()
 for (const name of ['photo.jpg', 'before.png']) copyFileSync(join(pictures, 'shapes.png'), join(folder, name))
 copyFileSync(join(pictures, 'sign.png'), join(folder, 'after.png'))
+copyFileSync(join(import.meta.dirname, '../goldens/tiny-audio/0-005.wav'), join(folder, 'speech.wav'))
 const ask = (custom_id: string, content: string): string =>
   JSON.stringify({
     custom_id,
@@ -33,9 +34,9 @@ function runLine(line: string, cwd: string): Promise<CliResult> {
 }
 
 describe('the README’s command lines', () => {
-  it('describe pictures', async () => {
+  it('describe pictures and sounds', async () => {
     const lines = readmeCommands('describe')
-    expect(lines.length).toBe(3)
+    expect(lines.length).toBe(4)
     const answers: string[] = []
     for (const line of lines) {
       const { status, stdout, stderr } = await runLine(
@@ -49,6 +50,7 @@ describe('the README’s command lines', () => {
     expect(answers[0]).toMatch(/sign\.png: .*FRESH COFFEE/i)
     expect(answers[1]?.trim()).not.toBe('')
     expect(answers[2]?.trim().split('\n').length).toBe(1)
+    expect(answers[3]?.trim()).toBe('Open the music.')
   })
 
   it('run a batch', async () => {
