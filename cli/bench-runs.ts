@@ -40,13 +40,13 @@ export function perSecond(tokens: number, milliseconds: number): number {
 }
 
 /** Ids spread over the whole vocabulary, the same for the same seed, without the special ones. */
-export function promptIds({ vocabulary, specials }: ModelShape, count: number, seed: number): number[] {
+export function promptIds({ decoder, specials }: ModelShape, count: number, seed: number): number[] {
   const special = new Set(Object.values(specials))
   const ids: number[] = []
   let state = (seed + 1) * 2654435761
   while (ids.length < count) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    const id = Math.floor((state / 2 ** 32) * vocabulary)
+    const id = Math.floor((state / 2 ** 32) * decoder.vocabulary)
     if (!special.has(id)) ids.push(id)
   }
   return ids

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import type { EngineStats, ModelInfo } from '../src/index.ts'
+import { median, round } from './bench-runs.ts'
 import { benchShapeFlags, jsonToFile, type ShapeFlagValues, shapeFlags, shapeHelp } from './bench-shape-flags.ts'
 import { type EngineFlagValues, engineFlags, engineHelp, engineOptions } from './engine-flags.ts'
 import { type AnswerRun, benchAnswers, benchPrefill, benchSteady } from './page/page-bench.ts'
@@ -130,14 +131,6 @@ function makeReport({ info, loadTime }: Session, { text, picture, prefillPerSeco
     same_output: same(text) && same(picture ?? []),
     ...(stats.kernels && { kernels: stats.kernels }),
   }
-}
-
-const round = (value: number): number => Math.round(value * 100) / 100
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
 const same = (runs: readonly AnswerRun[]): boolean => runs.every(({ tokens }) => tokens.join() === runs[0]?.tokens.join())

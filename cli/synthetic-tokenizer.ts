@@ -10,11 +10,11 @@ export interface SyntheticTokenizer {
  * A tokenizer with a token for each row of the embedding table: special tokens at their ids, the 256 bytes at the first ids left, and made-up
  * words at all others, which no text is encoded to but which can be decoded.
  */
-export function syntheticTokenizer({ specials, vocabulary, bos }: ModelShape): SyntheticTokenizer {
+export function syntheticTokenizer({ specials, decoder, bos }: ModelShape): SyntheticTokenizer {
   const names = new Map(Object.entries(specials).map(([token, id]) => [id, token]))
   const bytes = byteCharacters().values()
   const vocab: Record<string, number> = {}
-  for (let id = 0; id < vocabulary; id++) {
+  for (let id = 0; id < decoder.vocabulary; id++) {
     if (names.has(id)) continue
     const byte = bytes.next()
     vocab[byte.done ? `<word${id}>` : byte.value] = id

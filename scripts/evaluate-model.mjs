@@ -3,32 +3,13 @@
 // FOLDER holds questions.jsonl (make_eval.py in scripts/train or scripts/train/audio): one {id, row, images | frames | audio, question,
 // answer} a line, pictures and clips beside it. An answer is right if it is the expected one to the letter; for lines with kind "transcribe"
 // the word error rate is given too. --limit takes the first N questions of each row.
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
+import { answerBatch, readArguments, readLines } from './answer-batch.mjs'
 
 /** @typedef {{ id: string, row: string, kind?: string, images?: string[], frames?: string[], audio?: string, question: string, answer: string }} Question */
 
-const ROOT = resolve(import.meta.dirname, '..')
-const split = process.argv.indexOf('--')
-const own = process.argv.slice(2, split < 0 ? undefined : split)
-const passed = split < 0 ? [] : process.argv.slice(split + 1)
-const { values, positionals } = parseArgs({
-  args: own,
-  allowPositionals: true,
-  options: { model: { type: 'string' }, limit: { type: 'string' }, out: { type: 'string' } },
-})
-const folder = resolve(positionals[0] ?? '.')
-
-/** @param {string} file @returns {any[]} */
-const readLines = (file) =>
-  readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => JSON.parse(line))
+const { folder, values, passed } = readArguments(['model', 'limit', 'out'])
 
 /** @type {Question[]} */
 const all = readLines(join(folder, 'questions.jsonl'))
@@ -40,39 +21,19 @@ const questions = rows.flatMap((row) => all.filter((question) => question.row ==
 const url = (file) => pathToFileURL(join(folder, file)).href
 
 /** @param {Question} question */
-function batchLine({ id, images = [], frames, audio, question }) {
+function requestOf({ id, images = [], frames, audio, question }) {
   const pictures = frames
     ? [{ type: 'video', video: frames.map(url) }]
     : images.map((file) => ({ type: 'image_url', image_url: { url: url(file) } }))
   const sounds = audio ? [{ type: 'audio_url', audio_url: { url: url(audio) } }] : []
   const content = [...pictures, ...sounds, { type: 'text', text: question }]
-  const body = { messages: [{ role: 'user', content }], temperature: 0, max_tokens: 96 }
-  return JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/chat/completions', body })
+  return { custom_id: id, url: '/v1/chat/completions', body: { messages: [{ role: 'user', content }], temperature: 0, max_tokens: 96 } }
 }
 
-const work = mkdtempSync(join(tmpdir(), 'ocellus-evaluation-'))
-const input = join(work, 'in.jsonl')
-const output = values.out ?? join(work, 'out.jsonl')
-writeFileSync(input, `${questions.map(batchLine).join('\n')}\n`)
-const args = [
-  'run-batch',
-  '-i',
-  input,
-  '-o',
-  output,
-  '--allowed-local-media-path',
-  folder,
-  ...(values.model ? ['--model', values.model] : []),
-  ...passed,
-]
-const started = Date.now()
-const run = spawnSync(process.execPath, [join(ROOT, 'dist/cli.js'), ...args], { stdio: 'inherit' })
-if (run.status !== 0) process.exit(run.status ?? 1)
-const seconds = (Date.now() - started) / 1000
-
-const answers = new Map(readLines(output).map((line) => [line.custom_id, line]))
+const flags = [...(values.model ? ['--model', values.model] : []), ...passed]
+const { answers, output, seconds } = answerBatch(questions.map(requestOf), { folder, output: values.out, flags })
 /** @param {Question} question */
-const answerOf = (question) => answers.get(question.id)?.response?.body?.choices?.[0]?.message?.content
+const answerOf = (question) => answers.get(question.id)?.choices?.[0]?.message?.content
 
 /** Words in small letters, without punctuation. @param {string} text */
 const wordsOf = (text) =>

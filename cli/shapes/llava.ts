@@ -62,7 +62,6 @@ export function llavaShape(name: string, config: Json): ModelShape {
     name,
     decoder,
     like: 'llava-hf/llava-1.5-7b-hf',
-    vocabulary: decoder.vocabulary,
     specials: { '<unk>': 0, '<s>': 1, '</s>': 2, '<image>': Number(config['image_token_index']), '<pad>': Number(config['pad_token_id']) },
     bos: '<s>',
     media: 'image',

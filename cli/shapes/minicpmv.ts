@@ -84,7 +84,6 @@ export function minicpmvShape(name: string, config: Json, specials: Readonly<Rec
     decoder,
     specials,
     like: 'openbmb/MiniCPM-V-2_6',
-    vocabulary: decoder.vocabulary,
     media: 'image',
     mediaPrompt: '<|im_start|>user\n(<image>./</image>)\nDescribe this image.<|im_end|>\n<|im_start|>assistant\n',
     folders: [

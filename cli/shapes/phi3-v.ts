@@ -87,7 +87,6 @@ export function phi3VShape(name: string, config: Json, ids: Readonly<Record<stri
     name,
     decoder,
     like: 'microsoft/Phi-3.5-vision-instruct',
-    vocabulary: decoder.vocabulary,
     specials: { '<unk>': 0, '<s>': 1, '</s>': 2, ...ids },
     bos: '<s>',
     media: 'image',

@@ -72,7 +72,6 @@ export function qwen2VlShape(name: string, config: Json): ModelShape {
     name,
     decoder,
     like: 'Qwen/Qwen2-VL-2B-Instruct',
-    vocabulary: decoder.vocabulary,
     specials: ids,
     media: 'image',
     mediaPrompt: '<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>Describe this image.<|im_end|>\n<|im_start|>assistant\n',

@@ -36,8 +36,6 @@ export interface ModelShape {
   /** The repository it has the shape of. */
   readonly like: string
   readonly folders: readonly ShapeFolder[]
-  /** Rows of the embedding table; the tokenizer has that many tokens. */
-  readonly vocabulary: number
   /** Special tokens by id, of those the ones that prompts here need. */
   readonly specials: Readonly<Record<string, number>>
   /** The tokenizer writes this token before every text. */
@@ -57,6 +55,7 @@ export interface DecoderSizes {
   readonly kvHeads: number
   readonly headDim: number
   readonly intermediate: number
+  /** Rows of the embedding table; the tokenizer has that many tokens. */
   readonly vocabulary: number
   readonly tied: boolean
   readonly maxPositions: number

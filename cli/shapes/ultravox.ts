@@ -83,7 +83,6 @@ export function ultravoxShape(name: string, { own, audio, text }: UltravoxConfig
     decoder,
     specials,
     like: 'fixie-ai/ultravox-v0_3',
-    vocabulary: decoder.vocabulary,
     bos: '<|begin_of_text|>',
     media: 'audio',
     mediaPrompt:

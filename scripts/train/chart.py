@@ -1,8 +1,8 @@
 """Simple bar charts: two to five upright bars with labels, most with their values written above."""
 from dataclasses import dataclass
 from language import article, capital
-from scene import COLOR_NAMES, COLORS, VISIBLE, distance, jitter
-from scene_questions import READ, Turns, ask_caption
+from scene import COLOR_NAMES, COLORS, VISIBLE, jitter
+from scene_questions import Turns, ask_caption
 
 
 @dataclass

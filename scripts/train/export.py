@@ -104,22 +104,24 @@ def load_weights(model, folder):
             weight.copy_(t.view(weight.shape))
 
 
-def write_folder(model, tokenizer, folder):
+def write_model(model, tokenizer, folder, more):
+    """The files that all models have, and `more`: {name: JSON}."""
     os.makedirs(folder, exist_ok=True)
     special = tokenizer.special
-
-    def write(name, content):
+    write_safetensors(exported_weights(model), folder + "/model.safetensors")
+    files = {"config.json": config_json(model.config, special), "tokenizer.json": tokenizer.to_json(), "tokenizer_config.json": tokenizer_config_json(special),
+             "chat_template.json": {"chat_template": TEMPLATE}}
+    for name, content in {**files, **more}.items():
         with open(f"{folder}/{name}", "w") as f:
             json.dump(content, f, indent=1)
-    write_safetensors(exported_weights(model), folder + "/model.safetensors")
-    write("config.json", config_json(model.config, special))
-    write("tokenizer.json", tokenizer.to_json())
-    write("tokenizer_config.json", tokenizer_config_json(special))
-    write("vocab.json", tokenizer.vocab)
+
+
+def write_folder(model, tokenizer, folder):
+    end, stop = (tokenizer.special[name] for name in ("<|endoftext|>", "<|im_end|>"))
+    write_model(model, tokenizer, folder, {
+        "vocab.json": tokenizer.vocab,
+        "generation_config.json": {"bos_token_id": end, "pad_token_id": end, "do_sample": True, "temperature": 0.01, "top_p": 0.001, "top_k": 1, "eos_token_id": [stop, end], "max_new_tokens": 96},
+        "preprocessor_config.json": preprocessor_json(ENLARGED_PIXELS, MOST_PIXELS, "image_processor_type"),
+        "video_preprocessor_config.json": preprocessor_json(ENLARGED_CLIP_PIXELS, CLIP_MOST_PIXELS, "video_processor_type")})
     with open(folder + "/merges.txt", "w") as f:
         f.write("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in tokenizer.merges))
-    write("chat_template.json", {"chat_template": TEMPLATE})
-    end = special["<|endoftext|>"]
-    write("generation_config.json", {"bos_token_id": end, "pad_token_id": end, "do_sample": True, "temperature": 0.01, "top_p": 0.001, "top_k": 1, "eos_token_id": [special["<|im_end|>"], end], "max_new_tokens": 96})
-    write("preprocessor_config.json", preprocessor_json(ENLARGED_PIXELS, MOST_PIXELS, "image_processor_type"))
-    write("video_preprocessor_config.json", preprocessor_json(ENLARGED_CLIP_PIXELS, CLIP_MOST_PIXELS, "video_processor_type"))

@@ -7,33 +7,28 @@ import signal
 import threading
 import time
 import numpy as np
-from bpe import Tokenizer
-from packing import Packer, Shape
-from sampler import Sampler
-from scene import Split
-from sprites import Bank
-
-SLOTS = 40
 
 
-def work(assets, merges, shape: Shape, split: Split, seed, memory, free, ready, level):
+def work(maker, shape, seed, memory, free, ready, level):
     """One worker: takes a free slot, fills it, hands it over, for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)
-    sampler = Sampler(assets, Bank(assets, pixels=False), split, seed)
-    packer = Packer(sampler, Tokenizer(merges), shape)
+    source, packer = maker(seed)
     buffer, size = np.frombuffer(memory, np.uint8), shape.nbytes() // 64 * 64
     while True:
         slot = free.get()
-        sampler.level = level.value
+        source.level = level.value
         packer.fill(shape.views(buffer[slot * size:(slot + 1) * size]))
         ready.put(slot)
 
 
 class Feed:
-    """Start it before anything touches the GPU: the workers are forked."""
+    """Start it before anything touches the GPU: the workers are forked.
 
-    def __init__(self, assets, merges, shape, split, workers, seed, device, slots=SLOTS):
+    maker: seed -> (what draws samples, its packer); each worker calls it once. level: 0 easy to 1, told to what draws.
+    """
+
+    def __init__(self, maker, shape, workers, seed, device, slots):
         context = multiprocessing.get_context("fork")
         self.shape, self.device, self.size = shape, device, shape.nbytes() // 64 * 64
         self.memory = context.RawArray(ctypes.c_ubyte, self.size * slots)
@@ -41,13 +36,12 @@ class Feed:
         self.free, self.ready = context.Queue(), context.Queue()
         for slot in range(slots):
             self.free.put(slot)
-        self.processes = [context.Process(target=work, daemon=True, args=(assets, merges, shape, split, seed * 1000 + i, self.memory, self.free, self.ready, self.level))
+        self.processes = [context.Process(target=work, daemon=True, args=(maker, shape, seed * 1000 + i, self.memory, self.free, self.ready, self.level))
                           for i in range(workers)]
         for process in self.processes:
             process.start()
         self.waiting, self.waited = queue.Queue(4), 0.0
-        self.paused = threading.Event()
-        self.idle = threading.Event()
+        self.paused, self.idle = threading.Event(), threading.Event()
 
     def start(self):
         threading.Thread(target=self.pump, daemon=True).start()

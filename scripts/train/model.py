@@ -8,6 +8,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from frame import CLASSES, COLOR_CLASSES
+from layers import Attention, FirstWeights
 
 HEAD = 64
 
@@ -67,39 +68,10 @@ def text_after(x, attended, ow, norm, gate, up, down):
     return x + F.linear(F.silu(F.linear(h, gate)) * F.linear(h, up), down)
 
 
-class Attention:
-    """Attention within spans given by their ends. On a GPU one variable-length flash call; elsewhere a plain loop."""
-
-    def __init__(self, on_gpu):
-        self.on_gpu = on_gpu
-        if on_gpu:
-            from torch.nn.attention.varlen import varlen_attn
-            self.varlen = varlen_attn
-
-    def __call__(self, q, k, v, ends, longest, causal):
-        if self.on_gpu:
-            return self.varlen(q, k, v, ends, ends, longest, longest, window_size=(-1, 0) if causal else (-1, -1)).flatten(1)
-        out, marks = [], ends.tolist()
-        for a, b in zip(marks, marks[1:]):
-            if b > a:
-                parts = (t[a:b].transpose(0, 1)[None] for t in (q, k, v))
-                out.append(F.scaled_dot_product_attention(*parts, is_causal=causal)[0].transpose(0, 1).flatten(1))
-        return torch.cat(out)
-
-
 def initial_weights(c: Config):
     """Names are the checkpoint's own, plus `aux.*`: linear heads for the dense targets, not exported."""
-    out = {}
-
-    def linear(name, rows, columns, bias=True, scale=1.0):
-        out[name + ".weight"] = torch.randn(rows, columns) * columns ** -.5 * .6 * scale
-        if bias:
-            out[name + ".bias"] = torch.zeros(rows)
-
-    def norm(name, n, bias=False):
-        out[name + ".weight"] = torch.ones(n)
-        if bias:
-            out[name + ".bias"] = torch.zeros(n)
+    out = FirstWeights()
+    linear, norm = out.linear, out.norm
     d, kv = c.vision_dim, c.kv_heads * HEAD
     linear("visual.patch_embed.proj", d, 1176, False)
     for i in range(c.vision_depth):
@@ -131,6 +103,8 @@ class VisionLanguageModel(nn.Module):
         text = config.theta ** -(torch.arange(HEAD // 2).float() / (HEAD // 2))
         self.register_buffer("text_frequencies", torch.cat((text, text)), persistent=False)
         self.register_buffer("vision_frequencies", 10000 ** -(torch.arange(HEAD // 4).float() / (HEAD // 4)), persistent=False)
+        for name, classes in (("class_weight", CLASSES), ("color_weight", COLOR_CLASSES)):
+            self.register_buffer(name, torch.tensor([.2] + [1.] * (classes - 1)), persistent=False)
         self.attend = Attention(str(device).startswith("cuda"))
         wrap = (lambda f: torch.compile(f, dynamic=False)) if compiled else lambda f: f
         self.vision_before, self.vision_after, self.text_before, self.text_after = map(wrap, (vision_before, vision_after, text_before, text_after))
@@ -145,7 +119,11 @@ class VisionLanguageModel(nn.Module):
         w = w.view(-1, 3, 2, 196)
         n = len(second)
         x = (F.linear(rows[:n], w[:, :, 0].flatten(1)) + F.linear(rows, w[:, :, 1].flatten(1)).index_select(0, second)).float()
-        angle = (cells[:n].float()[:, :, None] * self.vision_frequencies).flatten(1)
+        return self.vision_blocks(x, cells[:n], ends, longest)
+
+    def vision_blocks(self, x, cells, ends, longest):
+        """The tower behind its patch embedding: x [patches, dim], cells [patches, 2] -> [patches, dim], normed for the merger."""
+        angle = (cells.float()[:, :, None] * self.vision_frequencies).flatten(1)
         cos, sin = (torch.cat((t, t), 1) for t in (angle.cos(), angle.sin()))
         for i in range(self.config.vision_depth):
             b = f"visual.blocks.{i}."
@@ -183,5 +161,7 @@ class VisionLanguageModel(nn.Module):
     def logits(self, hidden):
         return F.linear(rms_norm(hidden, self.weights["model/norm/weight"]), self.weights["model/embed_tokens/weight"])
 
-    def dense_logits(self, features):
-        return (F.linear(features, *self.named("aux.class.", "weight", "bias")), F.linear(features, *self.named("aux.color.", "weight", "bias")))
+    def dense_loss(self, features, kind, color):
+        """Cross entropy of the dense targets of all patches, of which the background counts a fifth."""
+        kinds, colors = (F.linear(features, *self.named(f"aux.{head}.", "weight", "bias")).float() for head in ("class", "color"))
+        return F.cross_entropy(kinds, kind, weight=self.class_weight) + .5 * F.cross_entropy(colors, color, weight=self.color_weight)

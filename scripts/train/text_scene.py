@@ -1,6 +1,6 @@
 """Pictures of text: words on a sign or straight on the backdrop, in one to three lines, sometimes beside a thing."""
 import math
-from language import article, be, capital
+from language import article, capital
 from lettering import text_lines
 from scene import COLOR_NAMES, COLORS, VISIBLE, distance, jitter
 from scene_questions import READ, Turns, absent_noun, ask_caption, can_not_tell, where_questions

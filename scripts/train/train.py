@@ -9,6 +9,7 @@ Writes OUT/log.json and, with --export, OUT/model (a Hugging Face folder). `--de
 import argparse, json, math, os, sys, time
 from bpe import Tokenizer
 from feed import Feed, to_device
+from loop import Updates, rate, say
 from packing import Packer, Shape, tiny_shape
 from sampler import Sampler
 from scene import Split
@@ -37,31 +38,21 @@ def arguments():
     return a.parse_args()
 
 
-class Trainer:
-    """Model, optimizer, static input tensors and the captured step."""
+class Trainer(Updates):
+    """The model and batches of conversations, whose pixels are drawn on the device."""
 
     def __init__(self, args, tokenizer, bank, shape, feed):
         import torch
-        from model import Config, VisionLanguageModel
-        from muon import Muon
+        from layers import check_attention
+        from model import HEAD, Config, VisionLanguageModel
         from render import Renderer
-        self.torch, self.args, self.feed, self.shape, self.device = torch, args, feed, shape, args.device
-        compiled = args.device == "cuda"
+        self.shape, compiled = shape, args.device == "cuda"
         torch.manual_seed(0)
         self.renderer = Renderer(bank, shape, args.device, compiled)
-        self.model = VisionLanguageModel(Config(vocab=tokenizer.size), args.device, compiled)
+        model = VisionLanguageModel(Config(vocab=tokenizer.size), args.device, compiled)
         if compiled:
-            check_attention(torch, self.model.attend)
-        self.parameters = list(self.model.weights.values())
-        self.optimizer = Muon(self.model.weights.items(), args.lr, compiled=compiled)
-        self.static, self.graph = {}, None
-        self.dense_weight = torch.zeros((), device=args.device)
-        from frame import CLASSES, COLOR_CLASSES
-        self.class_weight, self.color_weight = torch.ones(CLASSES, device=args.device), torch.ones(COLOR_CLASSES, device=args.device)
-        self.class_weight[0] = self.color_weight[0] = .2
-
-    def autocast(self):
-        return self.torch.autocast("cuda", self.torch.bfloat16, enabled=self.device == "cuda")
+            check_attention(model.attend, 4, HEAD, 512)
+        super().__init__(model, feed, args.lr, args.device, compiled)
 
     def inputs(self, batch):
         """What the model needs of a batch; pixels are drawn here."""
@@ -71,12 +62,8 @@ class Trainer:
             rows = self.renderer.normalize(self.renderer.pixels(batch))
         return {**{n: batch[n] for n in names}, "rows": rows, "cells": batch["rows_cell"], "kind": kind, "color": color}
 
-    def load(self, batch):
-        for name, value in self.inputs(batch).items():
-            if name in self.static:
-                self.static[name].copy_(value)
-            else:
-                self.static[name] = value.clone()
+    def next_inputs(self):
+        return self.inputs(self.feed.next())
 
     def run(self, s):
         """(hidden states, vision features)"""
@@ -84,61 +71,15 @@ class Trainer:
                           s["tokens"], s["media"], s["positions"], s["sequence_ends"], self.shape.longest_sequence)
 
     def losses(self, s):
-        cross_entropy, F = self.torch.nn.functional.cross_entropy, self.model
+        cross_entropy, m = self.torch.nn.functional.cross_entropy, self.model
         hidden, features = self.run(s)
         at = s["targets"].long()
-        per_token = cross_entropy(F.logits(hidden[at]).float(), s["tokens"][at + 1].long(), reduction="none")
+        per_token = cross_entropy(m.logits(hidden[at]).float(), s["tokens"][at + 1].long(), reduction="none")
         answers = (per_token * s["weights"]).sum() / s["weights"].sum()
-        kind, color = F.dense_logits(features)
-        dense = cross_entropy(kind.float(), s["kind"], weight=self.class_weight) + .5 * cross_entropy(color.float(), s["color"], weight=self.color_weight)
-        return answers, dense
+        return answers, m.dense_loss(features, s["kind"], s["color"])
 
-    def update(self):
-        with self.autocast():
-            answers, dense = self.losses(self.static)
-        (answers + self.dense_weight * dense).backward()
-        norm = self.torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
-        return answers.detach(), dense.detach(), norm
-
-    def clear(self):
-        for p in self.parameters:
-            p.grad = None
-
-    def prepare(self):
-        """Compiles, then captures one whole update as a CUDA graph. Runs at learning rate 0."""
-        self.optimizer.set_scale(0.)
-        self.load(self.feed.next())
-        if self.device != "cuda":
-            return
-        torch, start = self.torch, time.time()
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                self.clear()
-                result = self.update()
-        torch.cuda.current_stream().wait_stream(side)
-        torch.cuda.synchronize()
-        say(f"compiled in {time.time() - start:.1f} s, first losses {[round(float(r), 3) for r in result]}")
-        self.feed.quiet(True)
-        self.clear()
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-            self.result = self.update()
-        torch.cuda.synchronize()
-        self.feed.quiet(False)
-        say(f"captured after {time.time() - start:.1f} s, {torch.cuda.max_memory_allocated() / 2 ** 30:.1f} GiB")
-
-    def step(self, scale, dense):
-        self.load(self.feed.next())
-        self.optimizer.set_scale(scale)
-        self.dense_weight.fill_(dense)
-        if self.graph:
-            self.graph.replay()
-            return self.result
-        self.clear()
-        return self.update()
+    def total(self, answers, dense):
+        return answers + self.dense_weight * dense
 
     def evaluate(self, batches):
         """Exact match under the true prefix, which equals greedy decoding's, per kind of question: {kind: [right, asked]}."""
@@ -170,30 +111,17 @@ class Trainer:
         return state["progress"]
 
 
-def check_attention(torch, attend):
-    """The GPU's variable-length attention against a plain loop, empty spans included."""
-    from model import Attention
-    ends = torch.tensor([0, 7, 7, 300, 812, 812], dtype=torch.int32, device="cuda")
-    for causal in (False, True):
-        q, k, v = (torch.randn(812, 4, 64, device="cuda", dtype=torch.bfloat16) for _ in range(3))
-        error = (attend(q, k, v, ends, 512, causal) - Attention(False)(q, k, v, ends, 512, causal)).abs().max().item()
-        if not error < .06:
-            sys.exit(f"attention differs by {error}")
-
-
-def say(text):
-    print(text, flush=True)
+def maker(assets, merges, shape):
+    """What a worker of the feed fills batches with."""
+    def make(seed):
+        sampler = Sampler(assets, Bank(assets, pixels=False), Split(), seed)
+        return sampler, Packer(sampler, Tokenizer(merges), shape)
+    return make
 
 
 def summary(table):
     right, asked = (sum(v[i] for v in table.values()) for i in (0, 1))
     return f"{100 * right / max(1, asked):.1f} % of {asked} | " + " ".join(f"{k} {100 * a / b:.0f}" for k, (a, b) in sorted(table.items()))
-
-
-def rate(args, share, step):
-    """Warm-up, flat, cosine to 2 %."""
-    decay = 1. if share < args.flat else .02 + .49 * (1 + math.cos(math.pi * (share - args.flat) / (1 - args.flat)))
-    return min(1., (step + 1) / args.warm) * decay
 
 
 def train(trainer, args, validation, began):
@@ -249,7 +177,7 @@ def main():
         merges = json.load(f)
     tokenizer, shape = Tokenizer(merges), tiny_shape() if args.tiny else Shape()
     seed = WORKER_SEED + (10 if args.init else 0) + (1 if args.state and os.path.exists(args.state) else 0)  # no sample comes twice
-    feed = Feed(args.assets, merges, shape, Split(), args.workers, seed, args.device, slots=4 if args.tiny else 40)
+    feed = Feed(maker(args.assets, merges, shape), shape, args.workers, seed, args.device, 4 if args.tiny else 40)
     bank, validation = Bank(args.assets), []
     packer = Packer(Sampler(args.assets, bank, Split(), VALIDATION_SEED), tokenizer, shape, single=True)
     for _ in range(1 if args.tiny else 4):

@@ -12,7 +12,8 @@ from conversation import Writer
 from export import LEAST_PIXELS, load_model
 
 
-def reference(folder):
+def reference(folder, **sizes):
+    """(model, tokenizer, image processor) of transformers; prints what loading lacked."""
     from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration
     try:
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil as Processor
@@ -20,14 +21,14 @@ def reference(folder):
         from transformers import Qwen2VLImageProcessor as Processor
     model, info = Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
     print("loading:", {k: list(v)[:4] for k, v in info.items() if v} or "nothing missing, nothing unexpected")
-    # Pictures at their own size, as the samples are answered; the folder's setting enlarges small ones.
-    return model.eval(), AutoTokenizer.from_pretrained(folder), Processor.from_pretrained(folder, min_pixels=LEAST_PIXELS)
+    return model.eval(), AutoTokenizer.from_pretrained(folder), Processor.from_pretrained(folder, **sizes)
 
 
 def main(folder, samples):
     with open(folder + "/merges.txt") as f:
         tokenizer = Tokenizer([line.split() for line in f.read().splitlines()[1:]])
-    mine, (theirs, their_tokenizer, processor) = load_model(folder, tokenizer), reference(folder)
+    # Pictures at their own size, as the samples are answered; the folder's setting enlarges small ones.
+    mine, (theirs, their_tokenizer, processor) = load_model(folder, tokenizer), reference(folder, min_pixels=LEAST_PIXELS)
     with open(samples + "/samples.json") as f:
         rows = json.load(f)
     writer, worst, pixels, same_text, same_ids = Writer(tokenizer), 0.0, 0.0, 0, 0

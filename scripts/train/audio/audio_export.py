@@ -62,16 +62,22 @@ def exported(model):
 def load_weights(model, folder):
     """The weights of an exported folder into a model; its dense head keeps its own."""
     import torch
-    with open(folder + "/model.safetensors", "rb") as f:
-        header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
-        data = f.read()
-    read = lambda e: torch.frombuffer(bytearray(data[e["data_offsets"][0]:e["data_offsets"][1]]), dtype=torch.float16).view(e["shape"]).float()
+    weights = read_safetensors(folder + "/model.safetensors")
     with torch.no_grad():
         for theirs, ours, part in names(model.config):
             target = model.w(ours)
-            (target if part is None else target[part]).copy_(read(header[theirs]))
+            (target if part is None else target[part]).copy_(weights[theirs])
         for n in ("conv1", "conv2"):
-            model.w(f"audio.{n}.weight").copy_(read(header[f"audio_tower.{n}.weight"]).flatten(1))
+            model.w(f"audio.{n}.weight").copy_(weights[f"audio_tower.{n}.weight"].flatten(1))
+
+
+def read_safetensors(path):
+    """float32 tensors of a float16 file."""
+    import torch
+    with open(path, "rb") as f:
+        header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
+        data = f.read()
+    return {k: torch.frombuffer(bytearray(data[e["data_offsets"][0]:e["data_offsets"][1]]), dtype=torch.float16).view(e["shape"]).float() for k, e in header.items()}
 
 
 def write_safetensors(tensors, path):

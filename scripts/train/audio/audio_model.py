@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from layers import Attention, FirstWeights
 from phones import FLITE
 
 
@@ -31,26 +32,6 @@ class Config:
     context: int = 1024
 
 
-class Attention:
-    """Attention within spans given by their ends. On a GPU one variable-length flash call; elsewhere a plain loop."""
-
-    def __init__(self, on_gpu):
-        self.on_gpu = on_gpu
-        if on_gpu:
-            from torch.nn.attention.varlen import varlen_attn
-            self.varlen = varlen_attn
-
-    def __call__(self, q, k, v, ends, longest, causal):
-        if self.on_gpu:
-            return self.varlen(q, k, v, ends, ends, longest, longest, window_size=(-1, 0) if causal else (-1, -1)).flatten(1)
-        out, marks = [], ends.tolist()
-        for a, b in zip(marks, marks[1:]):
-            if b > a:
-                parts = (t[a:b].transpose(0, 1)[None] for t in (q, k, v))
-                out.append(F.scaled_dot_product_attention(*parts, is_causal=causal)[0].transpose(0, 1).flatten(1))
-        return torch.cat(out)
-
-
 def sinusoids(rows, dim):
     """Whisper's position table."""
     scale = math.log(10000) / (dim // 2 - 1)
@@ -60,17 +41,8 @@ def sinusoids(rows, dim):
 
 def initial_weights(c: Config):
     """`aux.*`: the linear head for phonemes, not exported. q, k and v of the encoder are one matrix here."""
-    out = {}
-
-    def linear(name, rows, columns, bias=True, scale=1.0):
-        out[name + ".weight"] = torch.randn(rows, columns) * columns ** -.5 * .6 * scale
-        if bias:
-            out[name + ".bias"] = torch.zeros(rows)
-
-    def norm(name, n, bias=False, value=1.0):
-        out[name + ".weight"] = torch.full((n,), value)
-        if bias:
-            out[name + ".bias"] = torch.zeros(n)
+    out = FirstWeights()
+    linear, norm = out.linear, out.norm
     d, h, kv = c.dim, c.hidden, c.kv_heads * (c.hidden // c.text_heads)
     linear("audio.conv1", d, 3 * c.bands, scale=1.6), linear("audio.conv2", d, 3 * d, scale=1.6)
     for i in range(c.layers):

@@ -31,7 +31,7 @@ class Evaluation:
 
     def answers(self, trainer, chunk, made):
         """[(kind, question, expected, given)] of a chunk's clips, all variants."""
-        out, model, device = [], trainer.model, trainer.device
+        out, model = [], trainer.model
         rows = self.pool.tables[chunk][:len(made)]
         step = 0
         while step < len(rows):

@@ -72,7 +72,6 @@ class Pump:
                 host = {k: v.pin_memory() if k in ("samples", "labels", "tokens") else v for k, v in host.items()}
             self.queue.put((host, row, made))
 
-
     def quiet(self, on):
         """Nothing may touch the GPU beside a graph's capture."""
         if on:

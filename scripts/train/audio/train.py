@@ -13,6 +13,7 @@ sys.path[:0] = [HERE]
 sys.path.append(os.path.join(HERE, ".."))
 import numpy as np
 from clips import ROWS, VARIANTS, Workers
+from loop import Updates, rate, say
 from tokens import Tokenizer
 
 
@@ -43,31 +44,26 @@ def arguments():
     return args
 
 
-class Trainer:
-    """Model, optimizer, static input tensors and the captured step."""
+class Trainer(Updates):
+    """The model and batches of clips out of the pool, which `pump` keeps filling."""
 
     def __init__(self, args, tokenizer, pool, pump):
         import torch
-        from features import Features
         from audio_model import AudioModel, Config
-        from muon import Muon
-        self.torch, self.args, self.pool, self.pump, self.device = torch, args, pool, pump, pool.device
+        from features import Features
+        from layers import check_attention
+        from phones import FLITE
+        self.args, self.pool, device = args, pool, pool.device
         torch.manual_seed(args.seed)
         self.features_shape = (args.frames, args.texts, args.clips)
-        self.features = Features(pool.tensors, *self.features_shape, self.device, self.device == "cuda")
-        self.model = AudioModel(Config(vocab=tokenizer.size), self.device)
-        if self.device == "cuda":
-            check_attention(torch, self.model.attend)
-        self.parameters = list(self.model.weights.values())
-        self.optimizer = Muon(self.model.weights.items(), args.lr, compiled=False)
-        self.rng, self.static, self.graph, self.level = np.random.default_rng(args.seed), {}, None, 0.0
-        self.dense_weight = torch.zeros((), device=self.device)
-        from phones import FLITE
-        self.phone_weight = torch.ones(len(FLITE), device=self.device)
+        self.features = Features(pool.tensors, *self.features_shape, device, device == "cuda")
+        model = AudioModel(Config(vocab=tokenizer.size), device)
+        if device == "cuda":
+            check_attention(model.attend, 5, 32, 384)
+        super().__init__(model, pump, args.lr, device, compiled=False)
+        self.rng, self.level = np.random.default_rng(args.seed), 0.0
+        self.phone_weight = torch.ones(len(FLITE), device=device)
         self.phone_weight[0] = .3
-
-    def autocast(self):
-        return self.torch.autocast("cuda", self.torch.bfloat16, enabled=self.device == "cuda")
 
     def move(self, array):
         host = self.torch.from_numpy(array)
@@ -80,20 +76,13 @@ class Trainer:
             out["text_ends"] = self.move(text_ends)
         return out
 
-    def draw(self):
+    def next_inputs(self):
         """The next random batch, on the device."""
         from pool import arrange
         chunk, rows = self.pool.draw(self.rng, self.args.clips + 64)
         variant = self.rng.integers(0, VARIANTS, len(rows))
         ints, floats, spans, text_ends, self.held = arrange(self.rng, chunk, rows, variant, self.features_shape, self.level)
         return self.inputs(ints, floats, spans, text_ends, augment=True)
-
-    def load(self, batch):
-        for name, value in batch.items():
-            if name in self.static:
-                self.static[name].copy_(value)
-            else:
-                self.static[name] = value.clone()
 
     def losses(self, s):
         from pool import LONGEST_TEXT
@@ -107,53 +96,19 @@ class Trainer:
         dense = (dense * s["row_mask"][:, 0]).sum() / s["row_mask"].sum().clamp(min=1)
         return answers, dense
 
-    def update(self):
-        with self.autocast():
-            answers, dense = self.losses(self.static)
-        (answers + self.dense_weight * dense).backward()
-        norm = self.torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
-        return answers.detach(), dense.detach(), norm
-
-    def clear(self):
-        for p in self.parameters:
-            p.grad = None
+    def total(self, answers, dense):
+        return answers + self.dense_weight * dense
 
     def prepare(self):
-        """Captures one whole update as a CUDA graph, at learning rate 0. If that fails every step is launched kernel by kernel."""
-        self.optimizer.set_scale(0.)
-        self.load(self.draw())
-        if self.device != "cuda" or self.args.eager:
-            return
-        torch, start = self.torch, time.time()
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                self.clear()
-                result = self.update()
-        torch.cuda.current_stream().wait_stream(side)
-        torch.cuda.synchronize()
-        say(f"warm after {time.time() - start:.1f} s, first losses {[round(float(r), 3) for r in result]}")
-        self.pump.quiet(True)
-        self.clear()
-        try:
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                self.result = self.update()
-            torch.cuda.synchronize()
-            self.graph = graph
-        except Exception as error:
-            say(f"NOT captured, going on without a graph: {str(error)[:300]}")
-            torch.cuda.synchronize()
-        self.pump.quiet(False)
-        say(f"captured after {time.time() - start:.1f} s, {torch.cuda.max_memory_allocated() / 2 ** 30:.1f} GiB")
-        self.clock()
+        captured = not self.args.eager
+        super().prepare(captured)
+        if captured and self.device == "cuda":
+            self.clock()
 
     def clock(self):
         """Milliseconds of the parts of a step, once."""
         torch, times = self.torch, {}
-        for name, work in (("draw", self.draw), ("draw", self.draw), ("update", lambda: self.graph.replay() if self.graph else None)):
+        for name, work in (("draw", self.next_inputs), ("draw", self.next_inputs), ("update", lambda: self.graph.replay() if self.graph else None)):
             torch.cuda.synchronize()
             start = time.time()
             for _ in range(5):
@@ -163,38 +118,10 @@ class Trainer:
         say(f"milliseconds: {times}")
 
     def step(self, scale, dense):
-        chunk = self.pump.take()
+        chunk = self.feed.take()
         if chunk:
             self.pool.put(chunk[0])
-        self.load(self.draw())
-        self.optimizer.set_scale(scale)
-        self.dense_weight.fill_(dense)
-        if self.graph:
-            self.graph.replay()
-            return self.result
-        self.clear()
-        return self.update()
-
-
-def check_attention(torch, attend):
-    """The GPU's variable-length attention against a plain loop, empty spans included."""
-    from audio_model import Attention
-    ends = torch.tensor([0, 7, 7, 300, 684, 684], dtype=torch.int32, device="cuda")
-    for causal in (False, True):
-        q, k, v = (torch.randn(684, 5, 32, device="cuda", dtype=torch.bfloat16) for _ in range(3))
-        error = (attend(q, k, v, ends, 400, causal) - Attention(False)(q, k, v, ends, 400, causal)).abs().max().item()
-        if not error < .06:
-            sys.exit(f"attention differs by {error}")
-
-
-def say(text):
-    print(text, flush=True)
-
-
-def rate(args, share, step):
-    """Warm-up, flat, cosine to 1 %."""
-    decay = 1. if share < args.flat else .01 + .495 * (1 + math.cos(math.pi * (share - args.flat) / (1 - args.flat)))
-    return min(1., (step + 1) / args.warm) * decay
+        return super().step(scale, dense)
 
 
 def save(trainer, tokenizer, args):
@@ -219,7 +146,7 @@ def train(trainer, args, evaluation, tokenizer, began):
             break
         share = now / args.seconds
         trainer.level = 1.0 if args.init else min(1., share / .2)
-        answers, dense, norm = trainer.step(rate(args, share, step), args.dense * (1 - .9 * share))
+        answers, dense, norm = trainer.step(rate(args, share, step, floor=.01), args.dense * (1 - .9 * share))
         step += 1
         if step % 8 == 0:
             float(answers)  # keeps clock and GPU together
@@ -238,7 +165,7 @@ def train(trainer, args, evaluation, tokenizer, began):
                 next_save += 120
             next_test += 60
             last = (time.time(), step)
-    say(f"stopped at {time.time() - start:.0f} s, step {step}; {trainer.pool.clips} clips were made, {trainer.pump.workers.alive()} workers live")
+    say(f"stopped at {time.time() - start:.0f} s, step {step}; {trainer.pool.clips} clips were made, {trainer.feed.workers.alive()} workers live")
     return curve
 
 

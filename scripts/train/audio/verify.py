@@ -2,19 +2,13 @@
 
     python3 verify.py MODEL [CLIP.wav …]        16 kHz, 16 bits, one channel; without clips a made-up one is used
 """
-import json, struct, sys, wave
+import json, sys, wave
 import numpy as np
 import torch
 import torch.nn.functional as F
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, WhisperConfig, WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-
-def read_safetensors(path):
-    with open(path, "rb") as f:
-        header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
-        data = f.read()
-    return {k: torch.frombuffer(bytearray(data[e["data_offsets"][0]:e["data_offsets"][1]]), dtype=torch.float16).view(e["shape"]).float() for k, e in header.items()}
+from audio_export import load_weights, read_safetensors
 
 
 class Reference:
@@ -79,7 +73,6 @@ def own_logits(folder, samples, question):
     """The training code's logits for the same prompt's last token, on the same features."""
     import os
     sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-    from audio_export import load_weights
     from audio_model import AudioModel, Config
     from tokens import Tokenizer
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "merges.json")) as f:

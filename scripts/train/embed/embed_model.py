@@ -25,15 +25,7 @@ class EmbeddingModel(VisionLanguageModel):
     def vision(self, rows, cells, ends, longest):
         """rows [patches, 588] of stills; cells [patches, 2] -> features [patches, dim]."""
         weight, = self.named("", "visual.patch_embed.proj.weight")
-        x = F.linear(rows, weight.view(-1, 3, 2, 196).sum(2).flatten(1)).float()
-        angle = (cells.float()[:, :, None] * self.vision_frequencies).flatten(1)
-        cos, sin = (torch.cat((t, t), 1) for t in (angle.cos(), angle.sin()))
-        for i in range(self.config.vision_depth):
-            b = f"visual.blocks.{i}."
-            q, k, v = self.vision_before(x, *self.named(b, "norm1.weight", "norm1.bias", "attn.qkv.weight", "attn.qkv.bias"), cos, sin)
-            x = self.vision_after(x, self.attend(q, k, v, ends, longest, False), *self.named(b, "attn.proj.weight", "attn.proj.bias", "norm2.weight", "norm2.bias",
-                                  "mlp.fc1.weight", "mlp.fc1.bias", "mlp.fc2.weight", "mlp.fc2.bias"))
-        return F.layer_norm(x, x.shape[-1:], *self.named("visual.merger.ln_q.", "weight", "bias"), 1e-6)
+        return self.vision_blocks(F.linear(rows, weight.view(-1, 3, 2, 196).sum(2).flatten(1)).float(), cells, ends, longest)
 
     def forward(self, rows, cells, span_ends, longest_span, tokens, media, positions, sequence_ends, longest_sequence, last, texts):
         """(final hidden states of the tokens at `last`, features of the pictures' patches). Each of `texts` texts shares one black picture."""

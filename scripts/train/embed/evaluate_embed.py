@@ -1,6 +1,6 @@
 """Recall at 1 in the galleries of make_galleries.py, in torch.
 
-    python3 evaluate_embed.py MODEL_FOLDER GALLERIES [--size 192]
+    python3 evaluate_embed.py MODEL_FOLDER GALLERIES [--sizes 192 96 48]
 """
 import common  # noqa: F401
 import argparse, json

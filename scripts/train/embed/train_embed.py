@@ -10,10 +10,11 @@ import common  # noqa: F401
 import argparse, json, math, os, time, traceback
 from feed import to_device
 from frame import LETTERS, TEXTS
+from loop import Updates, rate, say
 from scene import Split
 from sprites import Bank
 from galleries import GALLERY, ROWS, SEED, gallery, recall, scenes_of
-from pair_feed import PairFeed
+from pair_feed import PairFeed, pair_maker
 from pair_packing import PairPacker, PairShape, tiny_pairs
 from pairs import Scenes
 from vocabulary import own_merges, own_tokenizer
@@ -42,37 +43,23 @@ def arguments():
     return a.parse_args()
 
 
-def say(text):
-    print(text, flush=True)
-
-
-class Trainer:
-    """Model, optimizer, static input tensors and the captured step."""
+class Trainer(Updates):
+    """The model and batches of scenes with their texts; pixels are drawn on the device."""
 
     def __init__(self, args, bank, shape, feed, compiled):
         import torch
         from embed_model import EmbeddingModel
-        from frame import CLASSES, COLOR_CLASSES
-        from muon import Muon
         from render import Renderer
-        self.torch, self.args, self.feed, self.shape, self.device = torch, args, feed, shape, args.device
+        self.shape = shape
         torch.manual_seed(0)
         self.renderer = Renderer(bank, shape, args.device, compiled)
-        self.model = EmbeddingModel(device=args.device, compiled=compiled)
+        model = EmbeddingModel(device=args.device, compiled=compiled)
         if args.init:
             from export import load_weights
-            load_weights(self.model, args.init)
-        self.parameters = list(self.model.weights.values())
-        self.optimizer = Muon(self.model.weights.items(), args.lr, compiled=compiled)
-        self.static, self.graph = {}, None
-        self.dense_weight = torch.zeros((), device=args.device)
-        self.class_weight, self.color_weight = torch.ones(CLASSES, device=args.device), torch.ones(COLOR_CLASSES, device=args.device)
-        self.class_weight[0] = self.color_weight[0] = .2
+            load_weights(model, args.init)
+        super().__init__(model, feed, args.lr, args.device, compiled)
         no_letters = torch.zeros(shape.scenes + 1, TEXTS, LETTERS, dtype=torch.uint8, device=args.device)
         self.nothing = {"ink": torch.zeros(shape.ink, dtype=torch.uint8, device=args.device), "letters": no_letters, "letter_ends": no_letters}
-
-    def autocast(self):
-        return self.torch.autocast("cuda", self.torch.bfloat16, enabled=self.device == "cuda")
 
     def inputs(self, batch):
         """What the model needs of a batch; pixels are drawn here."""
@@ -83,12 +70,8 @@ class Trainer:
             rows = self.renderer.normalize(self.renderer.pixels(batch))
         return {**{n: batch[n] for n in names}, "rows": rows, "cells": batch["rows_cell"], "kind": kind, "color": color}
 
-    def load(self, batch):
-        for name, value in self.inputs(batch).items():
-            if name in self.static:
-                self.static[name].copy_(value)
-            else:
-                self.static[name] = value.clone()
+    def next_inputs(self):
+        return self.inputs(self.feed.next())
 
     def run(self, s):
         shape = self.shape
@@ -97,7 +80,7 @@ class Trainer:
 
     def losses(self, s):
         from embed_model import MOST_SCALE, SCALE, SIZES, contrastive, truth, vectors
-        n, d, cross_entropy = self.shape.scenes, self.shape.documents, self.torch.nn.functional.cross_entropy
+        n, d = self.shape.scenes, self.shape.documents
         hidden, features = self.run(s)
         pictures, queries, documents = hidden[:n], hidden[n:2 * n], hidden[2 * n:]
         with self.torch.no_grad():
@@ -106,62 +89,10 @@ class Trainer:
             scale = self.model.weights[SCALE].exp().clamp(max=MOST_SCALE)
             pairs = sum(w * contrastive(vectors(queries, size), vectors(pictures, size), scale, table) for size, w in SIZES.items()) / sum(SIZES.values())
             texts = contrastive(vectors(queries[:d]), vectors(documents), scale, table[:d, :d])
-        kind, color = self.model.dense_logits(features)
-        dense = cross_entropy(kind.float(), s["kind"], weight=self.class_weight) + .5 * cross_entropy(color.float(), s["color"], weight=self.color_weight)
-        return pairs, texts, dense
+        return pairs, texts, self.model.dense_loss(features, s["kind"], s["color"])
 
-    def update(self):
-        with self.autocast():
-            pairs, texts, dense = self.losses(self.static)
-        (pairs + DOCUMENT_WEIGHT * texts + self.dense_weight * dense).backward()
-        norm = self.torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
-        return pairs.detach(), texts.detach(), dense.detach(), norm
-
-    def clear(self):
-        for p in self.parameters:
-            p.grad = None
-
-    def prepare(self):
-        """Compiles, then captures one whole update as a CUDA graph. Runs at learning rate 0."""
-        self.optimizer.set_scale(0.)
-        self.load(self.feed.next())
-        if self.device != "cuda":
-            return
-        torch, start = self.torch, time.time()
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                self.clear()
-                result = self.update()
-        torch.cuda.current_stream().wait_stream(side)
-        torch.cuda.synchronize()
-        say(f"compiled in {time.time() - start:.1f} s, first losses {[round(float(r), 3) for r in result]}")
-        self.feed.quiet(True)
-        try:
-            self.clear()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                self.result = self.update()
-            torch.cuda.synchronize()
-            self.graph = graph
-            say(f"captured after {time.time() - start:.1f} s, {torch.cuda.max_memory_allocated() / 2 ** 30:.1f} GiB")
-        except Exception:
-            traceback.print_exc()
-            say("not captured: going on without a graph")
-            self.clear()
-        self.feed.quiet(False)
-
-    def step(self, scale, dense):
-        self.load(self.feed.next())
-        self.optimizer.set_scale(scale)
-        self.dense_weight.fill_(dense)
-        if self.graph:
-            self.graph.replay()
-            return self.result
-        self.clear()
-        return self.update()
+    def total(self, pairs, texts, dense):
+        return pairs + DOCUMENT_WEIGHT * texts + self.dense_weight * dense
 
     def evaluate(self, tests):
         """{row or kind: [found, asked]} over galleries packed at the batch's own shape."""
@@ -209,12 +140,6 @@ def tests_of(bank, tokenizer, shape):
 
 def summary(table):
     return " | ".join(f"{k} {100 * a / b:.1f}" for k, (a, b) in table.items())
-
-
-def rate(args, share, step):
-    """Warm-up, flat, cosine to 2 %."""
-    decay = 1. if share < args.flat else .02 + .49 * (1 + math.cos(math.pi * min(1, (share - args.flat) / (1 - args.flat))))
-    return min(1., (step + 1) / args.warm) * decay
 
 
 def train(trainer, args, tests, tokenizer, began):
@@ -265,7 +190,7 @@ def main():
                                                      tokens=args.scenes * (base.tokens // base.scenes))
     merges, tokenizer = own_merges(), own_tokenizer()
     seed = WORKER_SEED + (10 if args.init else 0)  # no scene comes twice
-    feed = PairFeed(args.assets, merges, shape, Split(), args.workers, seed, args.device, slots=4 if args.tiny else 32)
+    feed = PairFeed(pair_maker(args.assets, merges, shape, Split()), shape, args.workers, seed, args.device, 4 if args.tiny else 32)
     bank = Bank(args.assets)
     tests = tests_of(bank, tokenizer, shape)
     feed.start()

@@ -11,18 +11,8 @@ from embed_answer import BLACK, Embedder, read_picture
 from embed_model import vectors
 from export_embed import load_model
 from pair_packing import ASKED
+from verify import reference
 from vocabulary import own_tokenizer
-
-
-def reference(folder):
-    from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration
-    try:
-        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil as Processor
-    except ImportError:
-        from transformers import Qwen2VLImageProcessor as Processor
-    model, info = Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
-    print("loading:", {k: list(v)[:4] for k, v in info.items() if v} or "nothing missing, nothing unexpected")
-    return model.eval(), AutoTokenizer.from_pretrained(folder), Processor.from_pretrained(folder)
 
 
 def inputs(tokenizer, processor, picture, text):
