@@ -15,6 +15,8 @@ export interface OurBrowser {
 export interface BrowserOptions {
   chromium?: string | undefined
   headed?: boolean | undefined
+  /** Default: the first that is free. It is released with the browser. */
+  profile?: Profile | undefined
   /** Ends the browser, and with it what waits for it. */
   signal?: AbortSignal | undefined
   /** For what the user should know, a line at a time. */
@@ -69,8 +71,8 @@ export async function withBrowser<T>(options: BrowserOptions, port: number, work
   }
 }
 
-async function launch(found: ChromiumFound, software: boolean, { headed }: BrowserOptions, port: number): Promise<OurBrowser> {
-  const profile = takeProfile(found.path)
+async function launch(found: ChromiumFound, software: boolean, options: BrowserOptions, port: number): Promise<OurBrowser> {
+  const { headed, profile = takeProfile(found.path) } = options
   try {
     const context = await openContext(found, software, headed, port, profile)
     let closing: Promise<void> | undefined

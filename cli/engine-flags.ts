@@ -23,6 +23,8 @@ export const engineFlags = {
   'kv-cache-memory-bytes': { type: 'string' },
   'no-enable-prefix-caching': { type: 'boolean' },
   'disable-features': { type: 'string' },
+  'no-cache': { type: 'boolean' },
+  'max-cache-bytes': { type: 'string' },
   chromium: { type: 'string' },
   headed: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -59,6 +61,8 @@ export const engineHelp = `Model
       --kv-cache-memory-bytes N
       --no-enable-prefix-caching
       --disable-features F       GPU features to leave unused, e.g. subgroups,shader-f16
+      --no-cache                 keeps nothing of the model for the next run, and uses nothing that is kept
+      --max-cache-bytes N        most that all kept models may take; see ocellus cache
 
 Browser
       --chromium PATH            the Chromium to run (default: CHROMIUM of the environment, the system's, Playwright's)
@@ -86,6 +90,8 @@ export function engineOptions(flags: EngineFlagValues): Omit<EngineOptions, 'mod
     seed: wholeNumber('seed', flags.seed, 0),
     kv_cache_memory_bytes: wholeNumber('kv-cache-memory-bytes', flags['kv-cache-memory-bytes'], 1),
     disable_features: flags['disable-features']?.split(',').map((feature) => feature.trim()),
+    cache: flags['no-cache'] ? false : undefined,
+    max_cache_bytes: wholeNumber('max-cache-bytes', flags['max-cache-bytes'], 0),
     enable_prefix_caching: flags['no-enable-prefix-caching'] ? false : undefined,
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))

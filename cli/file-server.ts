@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join, normalize, sep } from 'node:path'
+import { basename, join, normalize, sep } from 'node:path'
 import { Readable } from 'node:stream'
 
 /** A file whose bytes are made as they are read. */
@@ -21,7 +21,7 @@ export interface FileServer {
   /** An empty page; the library is imported into it. */
   readonly page: string
   readonly port: number
-  /** Makes a folder, or made files by their paths, readable and gives the URL, which ends in '/'. */
+  /** Makes a folder, or made files by their paths, readable and gives the URL, which ends in the folder's name, if any, and '/'. */
   mount(folder: string | ReadonlyMap<string, MadeFile>): string
   /** Makes one file, or bytes in memory, readable and gives its URL. */
   publish(content: string | Uint8Array): string
@@ -54,7 +54,7 @@ export async function startFileServer(origin?: string): Promise<FileServer> {
     if (place === '') return answer(request, response, { bytes: Buffer.from(emptyPage), type: types['.html'] })
     const file = files.get(place)
     if (file !== undefined) return answer(request, response, typeof file === 'string' ? { path: file } : { bytes: file })
-    const folder = folders.get(place)
+    const folder = folders.get(/^d\d+/.exec(place)?.[0] ?? '')
     const made = typeof folder === 'object' ? folder.get(rest.join('/')) : undefined
     if (made) return answer(request, response, { made, type: made.type })
     const path = typeof folder === 'string' ? inside(folder, rest.join('/')) : undefined
@@ -74,7 +74,7 @@ export async function startFileServer(origin?: string): Promise<FileServer> {
     mount(folder) {
       const place = `d${count++}`
       folders.set(place, folder)
-      return `${base}${place}/`
+      return typeof folder === 'string' ? `${base}${place}-${encodeURIComponent(basename(folder))}/` : `${base}${place}/`
     },
     publish(content) {
       const place = `f${count++}`

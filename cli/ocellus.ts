@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bench } from './bench.ts'
+import { cache } from './cache.ts'
 import { describeMedia } from './describe.ts'
 import { runBatch } from './run-batch.ts'
 import { serve } from './serve.ts'
@@ -15,6 +16,7 @@ const help = `ocellus: multimodal models in a headless browser, on WebGPU
   ocellus serve MODEL                         answers OpenAI's HTTP interface
   ocellus run-batch -i IN.jsonl -o OUT.jsonl  answers a file of OpenAI requests
   ocellus bench                               measures a model on this machine
+  ocellus cache                               lists models that are kept on this machine, or clears them
 
   ocellus COMMAND --help, ocellus --version
 
@@ -22,7 +24,7 @@ Exit status: 0 done, 1 failed, 2 not understood.`
 
 type Command = (args: readonly string[], onSession: (session: Session) => void) => Promise<number>
 
-const commands: Readonly<Record<string, Command>> = { describe: describeMedia, serve, 'run-batch': runBatch, bench }
+const commands: Readonly<Record<string, Command>> = { describe: describeMedia, serve, 'run-batch': runBatch, bench, cache }
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

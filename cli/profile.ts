@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -28,27 +28,42 @@ const held = new Set<string>()
  * to run. Where no folder can be written, the profile lasts as long as the process.
  */
 export function takeProfile(executable: string): Profile {
-  // A profile that a newer Chromium has used may be refused by an older one.
-  const name = `chromium-${createHash('sha256').update(executable).digest('hex').slice(0, 8)}`
-  const root = join(cacheFolder(), name)
+  const root = profilesFolder(executable)
   try {
     mkdirSync(root, { recursive: true })
     for (let i = 0; i < MOST_PROFILES; i++) {
-      const folder = join(root, String(i))
-      const lock = `${folder}.lock`
-      if (!takeLock(lock)) continue
-      if (isOpenElsewhere(folder)) {
-        releaseLock(lock)
-        continue
-      }
-      mkdirSync(folder, { recursive: true })
-      return { folder, release: () => releaseLock(lock) }
+      const profile = takeFolder(join(root, String(i)))
+      if (!profile) continue
+      mkdirSync(profile.folder, { recursive: true })
+      return profile
     }
   } catch (error) {
     if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
   const folder = mkdtempSync(join(tmpdir(), 'ocellus-profile-'))
   return { folder, release: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }) }
+}
+
+/** All profiles of this Chromium that there are: taken one by one as they are asked for; undefined in place of one that is in use. */
+export function* existingProfiles(executable: string): Generator<Profile | undefined> {
+  const root = profilesFolder(executable)
+  for (let i = 0; i < MOST_PROFILES; i++) {
+    const folder = join(root, String(i))
+    if (existsSync(folder)) yield takeFolder(folder)
+  }
+}
+
+/** A profile that a newer Chromium has used may be refused by an older one, so each has its own. */
+const profilesFolder = (executable: string): string =>
+  join(cacheFolder(), `chromium-${createHash('sha256').update(executable).digest('hex').slice(0, 8)}`)
+
+/** Undefined: somebody has it. */
+function takeFolder(folder: string): Profile | undefined {
+  const lock = `${folder}.lock`
+  if (!takeLock(lock)) return undefined
+  if (!isOpenElsewhere(folder)) return { folder, release: () => releaseLock(lock) }
+  releaseLock(lock)
+  return undefined
 }
 
 /** Writes our name into a file that was not there, or whose writer is gone. */

@@ -70,7 +70,10 @@ interface Place {
 }
 
 async function loadPages({ options, server, browser, library, model }: Place): Promise<Session> {
-  const { onProgress, onPage, log, model: name, engine, workers: count = 1 } = options
+  const { onProgress, onPage, log, model: name, workers: count = 1 } = options
+  // What is kept of a local folder is found by its files; its address is another one in every run.
+  const engine =
+    model.startsWith(PAGE_ORIGIN) && options.engine.cache !== false ? { ...options.engine, cache: 'weights' as const } : options.engine
   const before = performance.now()
   const open = (): Promise<EnginePage> =>
     openEnginePage({ browser, server, library, options: { ...engine, model }, name, onProgress, log, onPage })

@@ -15,6 +15,7 @@ export type {
   VideoEmbeds,
   VideoInput,
 } from './api/media-types.ts'
+export type { CachedModel, ModelCache } from './api/model-cache.ts'
 export type {
   ChatCallOptions,
   ChatMessage,

@@ -6,18 +6,17 @@ import { isScript, lineAt, mask } from './source.mjs'
 const layers = new Map([
   ['src/protocol', []],
   ['src/util', []],
-  ...['gpu', 'text', 'grammar', 'media', 'weights', 'onnx'].map(
-    (name) => /** @type {[string, string[]]} */ ([`src/${name}`, ['src/util']]),
-  ),
+  ['src/weights', ['src/cache', 'src/util']],
+  ...['cache', 'gpu', 'text', 'grammar', 'media', 'onnx'].map((name) => /** @type {[string, string[]]} */ ([`src/${name}`, ['src/util']])),
   ['src/kernels', ['src/gpu', 'src/util', 'shaders']],
   ['src/layers', ['src/kernels', 'src/gpu', 'src/util']],
   ['src/models', ['src/layers', 'src/kernels', 'src/gpu', 'src/media', 'src/onnx', 'src/util']],
   [
     'src/engine',
-    ['models', 'layers', 'text', 'grammar', 'media', 'weights', 'kernels', 'gpu', 'protocol', 'util'].map((name) => `src/${name}`),
+    ['models', 'layers', 'text', 'grammar', 'media', 'weights', 'cache', 'kernels', 'gpu', 'protocol', 'util'].map((name) => `src/${name}`),
   ],
   ['src/worker', ['src/engine', 'src/protocol']],
-  ['src/api', ['src/protocol', 'src/server', 'src/util']],
+  ['src/api', ['src/protocol', 'src/server', 'src/cache', 'src/util']],
   ['src/server', ['src/protocol', 'src/util']],
   ['src/index.ts', ['src/api', 'src/protocol']],
   ['demo', ['src/index.ts', 'src/protocol']],

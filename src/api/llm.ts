@@ -9,6 +9,7 @@ import { collectEmbedding, collectOutput } from './collect-output.ts'
 import { createFetch } from './fetch.ts'
 import type { LocalEngine } from './local-engine.ts'
 import { makeWorker, pageUrl } from './make-worker.ts'
+import { type ModelCache, modelCache } from './model-cache.ts'
 import { checkSampling, prepareChat, preparePrompt, type RequestHead } from './prepare-request.ts'
 import type { ChatCallOptions, ChatMessage, EmbedOptions, GenerateOptions, Prompt } from './prompts.ts'
 import { type EngineLink, type PreparedRequest, RequestEvents } from './request-events.ts'
@@ -50,6 +51,8 @@ const LAST_WORDS = 200
  * reason is). A failed request leaves the others alone.
  */
 export class LLM {
+  /** Models that are kept in the browser's storage, so that they load faster the next time: what there is, and how to be rid of it. */
+  static readonly cache: ModelCache = modelCache
   /** What was loaded, and on which GPU. */
   readonly info: ModelInfo
   /** The engine as routers use it: requests as the engine takes them, their events on ports of the caller's. */

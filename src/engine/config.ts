@@ -62,6 +62,7 @@ const INTEGERS: Readonly<Record<string, { min: number; max: number }>> = {
   max_num_batched_tokens: { min: 16, max: 8192 },
   max_waiting_requests: { min: 1, max: 2 ** 20 },
   kv_cache_memory_bytes: { min: 1, max: Number.MAX_SAFE_INTEGER },
+  max_cache_bytes: { min: 0, max: Number.MAX_SAFE_INTEGER },
   seed: { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER },
 }
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
@@ -91,6 +92,8 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
   }
   for (const name of FLAGS) if (given[name] != null && typeof given[name] !== 'boolean') fail(name, 'true or false', given[name])
   for (const name of STRINGS) if (given[name] != null && typeof given[name] !== 'string') fail(name, 'a string', given[name])
+  const { cache } = given
+  if (cache != null && typeof cache !== 'boolean' && cache !== 'weights') fail('cache', "true, false or 'weights'", cache)
   checkMediaOptions(given)
   checkReading(given['media_io_kwargs'])
   const processor = given['mm_processor_kwargs']

@@ -12,18 +12,17 @@ import type {
 import { chooseChatTemplate } from '../text/chat-template-source.ts'
 import { abortError, invalidRequestError, messageOf, queueFullError } from '../util/errors.ts'
 import { toolFormatOf } from '../util/tool-format.ts'
-import { type ModelLocation, type ModelSource, openSource, type SourceOptions } from '../weights/source.ts'
 import { checkOptions } from './config.ts'
 import { lossOf } from './device-loss.ts'
 import { type LoadedModel, loadModel } from './load-model.ts'
+import { type AccessEnvironment, openModel } from './model-access.ts'
 import { closeMedia } from './prepare-media.ts'
 import { Reader } from './reader.ts'
 import { warmUp } from './warm-up.ts'
 
 /** What an engine may be made to use in place of the platform's own. */
-export interface EngineEnvironment {
+export interface EngineEnvironment extends AccessEnvironment {
   readonly gpu?: GPU
-  readonly fetch?: NonNullable<SourceOptions['fetch']>
 }
 
 /**
@@ -56,15 +55,13 @@ export class Engine implements EngineApi {
     try {
       const checked = checkOptions(options)
       const { signal } = loading
-      const { fetch } = this.#environment
-      const access = { token: options.hf_token, signal, ...(fetch && { fetch }) }
-      const source = openSource(options.model as ModelLocation, { ...access, revision: options.revision })
-      const openId = (id: string): ModelSource => openSource(id, access)
+      const { source, openId, keeping, save } = await openModel(checked, signal, this.#environment)
       const tell = (event: ProgressEvent): void => tellSafely(onProgress, event)
-      const model = await loadModel({ source, openId, options: checked, onProgress: tell, signal, gpu: this.#environment.gpu })
+      const model = await loadModel({ source, openId, options: checked, onProgress: tell, signal, gpu: this.#environment.gpu, keeping })
       this.#model = model
       this.#watch(model)
       await warmUp(model, tell, signal)
+      await save()
       signal.throwIfAborted()
       tell({ status: 'ready', name: source.name })
       return modelInfo(model)

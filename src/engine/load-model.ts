@@ -3,11 +3,14 @@ import { createProfiler } from '../gpu/profiler.ts'
 import { bufferOf } from '../gpu/program.ts'
 import type { Tensor } from '../gpu/tensor.ts'
 import { BLOCK_SIZE, type KvLayer } from '../layers/batch.ts'
+import type { WeightReader } from '../layers/weights.ts'
 import type { AnyFamily, DecoderShape, HostArray } from '../models/family.ts'
 import { findFamily } from '../models/registry.ts'
-import type { ProgressEvent } from '../protocol/engine-api.ts'
+import type { ProgressEvent, QuantizationOption } from '../protocol/engine-api.ts'
 import { modelLoadError, webGPUUnavailableError } from '../util/errors.ts'
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts'
+import { int4Checkpoint } from '../weights/int4-checkpoint.ts'
+import { int4FormatOf } from '../weights/int4-config.ts'
 import type { ModelSource } from '../weights/model-source.ts'
 import { type CheckedOptions, type EngineConfig, resolveConfig } from './config.ts'
 import { EncoderCache } from './encoder-cache.ts'
@@ -18,8 +21,10 @@ import type { LoadTimes } from './load-times.ts'
 import { type LoadedFiles, readModelFiles } from './model-files.ts'
 import { joinParts } from './model-parts.ts'
 import { ModelRunner } from './model-runner.ts'
+import { bindableBytes, checkMemory, memoryNeeds, memoryRefused } from './plan-memory.ts'
 import { Scheduler } from './scheduler.ts'
-import { loadWeights } from './weight-loader.ts'
+import { planWeights } from './weight-loader.ts'
+import type { WeightKeeping } from './weight-stream.ts'
 
 /** A model that is ready to answer. */
 export interface LoadedModel {
@@ -49,6 +54,8 @@ export interface LoadContext {
   readonly signal: AbortSignal
   /** navigator.gpu unless given. */
   readonly gpu: GPU | undefined
+  /** Where converted weights are kept; undefined: nowhere. */
+  readonly keeping?: Omit<WeightKeeping, 'model' | 'recipe'> | undefined
 }
 
 /** Loads a model from its files to an engine that runs. Errors: ModelLoadError, WebGPUUnavailableError, AbortError; the GPU is then freed. */
@@ -78,39 +85,36 @@ async function loadOn(
   context: LoadContext,
   profiler: ReturnType<typeof createProfiler> | undefined,
 ): Promise<Omit<LoadedModel, 'kernelTimes'>> {
-  const { source, options, onProgress, signal } = context
-  const { name } = source
+  const { options } = context
+  const { name } = context.source
   const { files, modelType, family, checkpoint } = await readModel(context)
   const familyConfig = family.readConfig(files)
   const shape = family.decoder(familyConfig)
   const embedding = embeddingOf(options, name, modelType, family)
   const config = resolveConfig(options, { name, shape, parameters: parametersOf(checkpoint) }, gpu)
-  const { dtype, quantization } = config
-  const onBytes = weightProgress(name, onProgress)
-  const declare = (reader: Parameters<AnyFamily['readWeights']>[0]) => family.readWeights(reader, familyConfig)
   const loadTimes: LoadTimes = { total: 0, convert: 0, upload: 0, bytes: 0 }
-  const weights = await loadWeights(gpu, checkpoint, declare, {
-    ...{ modelType, dtype, quantization, onProgress: onBytes, signal, times: loadTimes },
-    withoutHead: embedding !== undefined,
+  const facts = { checkpoint, modelType, config, shape, withoutHead: embedding !== undefined, loadTimes }
+  const plan = planModel(gpu, context, facts, (reader) => family.readWeights(reader, familyConfig))
+  const { weights } = plan
+  // All memory is set aside before a byte of weights is fetched.
+  await plan.guard('the weights', plan.allocate)
+  const sizes = `max_model_len ${config.maxModelLength}, max_num_seqs ${config.maxSequences}`
+  const runner = await plan.guard(`the KV cache and working memory (${sizes})`, () => {
+    const tables = uploadTables(gpu, family.tables(familyConfig, config.tableColumns * BLOCK_SIZE))
+    const model = {
+      forward: (step: Parameters<AnyFamily['forward']>[0], batch: Parameters<AnyFamily['forward']>[3]) =>
+        (embedding ?? { hidden: family.forward }).hidden(step, weights, familyConfig, batch, tables),
+      pools: embedding !== undefined,
+      encode: (step: Parameters<AnyFamily['encode']>[0], ...[kind, grid, inputs]: EncodeInputs) =>
+        family.encode(step, weights, familyConfig, kind, grid, inputs),
+      kv: allocateKv(gpu, shape, config),
+      hidden: shape.hidden,
+      vocabulary: shape.vocabulary,
+    }
+    const media = new EncoderCache(config.mediaRows)
+    return { media, runner: new ModelRunner(gpu, model, config, media, profiler) }
   })
-  const runner = await gpu.guardAllocations(
-    `the KV cache and working memory (max_model_len ${config.maxModelLength}, max_num_seqs ${config.maxSequences})`,
-    () => {
-      const tables = uploadTables(gpu, family.tables(familyConfig, config.tableColumns * BLOCK_SIZE))
-      const model = {
-        forward: (step: Parameters<AnyFamily['forward']>[0], batch: Parameters<AnyFamily['forward']>[3]) =>
-          (embedding ?? { hidden: family.forward }).hidden(step, weights, familyConfig, batch, tables),
-        pools: embedding !== undefined,
-        encode: (step: Parameters<AnyFamily['encode']>[0], ...[kind, grid, inputs]: EncodeInputs) =>
-          family.encode(step, weights, familyConfig, kind, grid, inputs),
-        kv: allocateKv(gpu, shape, config),
-        hidden: shape.hidden,
-        vocabulary: shape.vocabulary,
-      }
-      const media = new EncoderCache(config.mediaRows)
-      return { media, runner: new ModelRunner(gpu, model, config, media, profiler) }
-    },
-  )
+  await plan.stream()
   const kv = new KvCache(config.kvBlocks)
   const scheduler = new Scheduler(kv, runner.media, {
     maxSequences: config.maxSequences,
@@ -126,6 +130,44 @@ async function loadOn(
     kv.forget()
   }
   return { gpu, config, modelType, family, files, input, core, scheduler, kv, forget, loadTimes }
+}
+
+/** What planning a model's weights takes beside the context. */
+interface PlanFacts {
+  readonly checkpoint: Checkpoint
+  readonly modelType: string
+  readonly config: EngineConfig
+  readonly shape: DecoderShape
+  readonly withoutHead: boolean
+  readonly loadTimes: LoadTimes
+}
+
+/** A model's weights as they will be stored, after a look at whether they can be. Errors: ModelLoadError. */
+function planModel<W>(
+  gpu: Gpu,
+  { source, onProgress, signal, keeping }: LoadContext,
+  { checkpoint, modelType, config, shape, withoutHead, loadTimes }: PlanFacts,
+  declare: (reader: WeightReader) => W,
+) {
+  const { dtype, quantization } = config
+  const recipe = [dtype, ...(quantization === 'none' ? [] : [quantization]), ...(withoutHead ? ['embed'] : [])].join(', ')
+  const options = {
+    ...{ modelType, dtype, quantization, withoutHead, signal, times: loadTimes, bindable: bindableBytes(gpu) },
+    onProgress: weightProgress(source.name, onProgress),
+    keeping: keeping && { ...keeping, model: source.name, recipe },
+  }
+  const plan = planWeights(gpu, checkpoint, declare, options)
+  const weightsAt = (other: QuantizationOption) => planWeights(gpu, checkpoint, declare, { ...options, quantization: other })
+  const needs = memoryNeeds(config, shape, plan, weightsAt)
+  checkMemory(needs, gpu)
+  const guard = async <T>(what: string, work: () => T): Promise<T> => {
+    try {
+      return await gpu.guardAllocations(what, work)
+    } catch (error) {
+      throw error instanceof Error && error.name === 'ModelLoadError' ? memoryRefused(needs, error.message) : error
+    }
+  }
+  return { ...plan, guard }
 }
 
 /** How embeddings are made, if the model is loaded for that. Errors: ModelLoadError when its family makes none. */
@@ -144,7 +186,13 @@ async function readModel({ source, openId, options, onProgress, signal }: LoadCo
   signal.throwIfAborted()
   const family = findFamily(own.config['model_type'])
   const { config, checkpoint } = await joinParts(family, own.config, await openCheckpoint(source, signal), { source, openId, signal })
-  return { files: { ...own, config }, modelType: String(config['model_type']), family, checkpoint }
+  const int4 = int4FormatOf(name, config)
+  return {
+    files: { ...own, config },
+    modelType: String(config['model_type']),
+    family,
+    checkpoint: int4 ? int4Checkpoint(checkpoint, int4) : checkpoint,
+  }
 }
 
 const parametersOf = ({ tensors }: Checkpoint): number =>
@@ -177,15 +225,15 @@ const PROGRESS_PAUSE = 50
 /** Turns bytes into transformers.js's events: initiate, download, progress…, done. */
 function weightProgress(name: string, onProgress: (event: ProgressEvent) => void) {
   let last = 0
-  return (file: string, loaded: number, total: number): void => {
+  return (file: string, loaded: number, total: number, cached: boolean): void => {
     if (loaded === 0) {
       onProgress({ status: 'initiate', name, file })
-      onProgress({ status: 'download', name, file })
+      onProgress({ status: 'download', name, file, cached })
     }
     const now = performance.now()
     if (loaded > 0 && loaded < total && now - last < PROGRESS_PAUSE) return
     last = now
-    onProgress({ status: 'progress', name, file, progress: total > 0 ? (100 * loaded) / total : 100, loaded, total })
+    onProgress({ status: 'progress', name, file, progress: total > 0 ? (100 * loaded) / total : 100, loaded, total, cached })
     if (loaded >= total) onProgress({ status: 'done', name, file })
   }
 }

@@ -5,45 +5,58 @@ import type { LinearPart, LinearWeight, WeightFormat, WeightReader, WeightRole }
 import type { QuantizationOption } from '../protocol/engine-api.ts'
 import { modelLoadError } from '../util/errors.ts'
 import type { Checkpoint, CheckpointTensor } from '../weights/checkpoint.ts'
-import { bytesPerRow, columnMultiple, convertRows, dtypeBytes, type FloatDtype, isFloatDtype, transposeRows } from '../weights/convert.ts'
+import { bytesPerRow, columnMultiple, dtypeBytes, isFloatDtype, type StoredDtype } from '../weights/convert.ts'
 import { canonicalNames, isUnused } from '../weights/key-names.ts'
-import type { LoadTimes } from './load-times.ts'
-
-/** Where a checkpoint tensor's rows go. */
-interface Target {
-  /** The tensor's name in its file. */
-  readonly stored: string
-  readonly dtype: FloatDtype
-  readonly cols: number
-  readonly format: WeightFormat
-  readonly data: Tensor
-  readonly scales: Tensor | undefined
-  /** Rows of `data` before this tensor's. */
-  readonly rowOffset: number
-  /** The file has columns for rows. */
-  readonly transposed?: boolean
-}
+import { isPackedDtype } from '../weights/packed.ts'
+import { type StreamWeightsOptions, streamWeights, type WeightTarget } from './weight-stream.ts'
 
 /** How weights are stored and who is told. */
-export interface WeightOptions {
+export interface WeightOptions extends StreamWeightsOptions {
   readonly modelType: string
   readonly dtype: 'float16' | 'float32'
   readonly quantization: QuantizationOption
   /** Leaves out a head of its own, which nothing then may read. */
   readonly withoutHead?: boolean
-  readonly onProgress?: (file: string, loaded: number, total: number) => void
-  readonly signal?: AbortSignal
-  /** Counts what loading takes. */
-  readonly times?: LoadTimes
+  /** Most bytes that a shader can see of one buffer: tables that would be larger are stored as q8, or q4. Default: no limit. */
+  readonly bindable?: number
 }
 
-/** Bytes given to the GPU before it is waited for: copies of all that it has not taken yet are kept for it. */
-const MOST_WAITING = 256 * 2 ** 20
+/** Weights that have been named and found, but have no memory yet. */
+export interface PlannedWeights<W> {
+  readonly weights: W
+  /** GPU bytes of all, and of the largest buffer with the name of the tensor that it is for. */
+  readonly bytes: number
+  readonly largest: { readonly name: string; readonly bytes: number }
+  /** Sets the memory aside, without a wait. Errors: ModelLoadError for a buffer that the adapter does not allow. */
+  allocate(): void
+  /** Reads the weights to their memory. Errors: ModelLoadError; the signal's reason. */
+  stream(): Promise<void>
+}
 
 /**
- * Reads a checkpoint's weights to the GPU: `declare` names them all, missing, misshapen and unused ones are reported in one error,
- * memory is set aside, and the files are streamed and converted row by row, so that no tensor is ever whole in memory.
+ * Plans a checkpoint's weights for the GPU: `declare` names them all, and missing, misshapen and unused ones are reported in one error.
  * Errors: ModelLoadError.
+ */
+export function planWeights<W>(
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  declare: (reader: WeightReader) => W,
+  options: WeightOptions,
+): PlannedWeights<W> {
+  const loader = new WeightLoader(gpu, checkpoint, options)
+  const weights = declare(loader.reader(''))
+  loader.check()
+  return {
+    weights,
+    ...loader.sizes(),
+    allocate: () => loader.allocate(),
+    stream: () => streamWeights(gpu, checkpoint, loader.targets, options),
+  }
+}
+
+/**
+ * Reads a checkpoint's weights to the GPU: planned as planWeights does, then streamed and converted row by row, so that no tensor is ever
+ * whole in memory. Errors: ModelLoadError.
  */
 export async function loadWeights<W>(
   gpu: Gpu,
@@ -51,13 +64,9 @@ export async function loadWeights<W>(
   declare: (reader: WeightReader) => W,
   options: WeightOptions,
 ): Promise<W> {
-  const loader = new WeightLoader(gpu, checkpoint, options)
-  const weights = declare(loader.reader(''))
-  loader.check()
-  await gpu.guardAllocations(`the weights (${options.dtype}, quantization ${options.quantization})`, () => loader.allocate())
-  const start = performance.now()
-  await loader.stream()
-  if (options.times) options.times.total += performance.now() - start
+  const { weights, allocate, stream } = planWeights(gpu, checkpoint, declare, options)
+  await gpu.guardAllocations(`the weights (${options.dtype}, quantization ${options.quantization})`, allocate)
+  await stream()
   return weights
 }
 
@@ -71,11 +80,9 @@ class WeightLoader {
   readonly #used = new Set<string>()
   readonly #missing: string[] = []
   readonly #misshapen: string[] = []
-  readonly #targets: Target[] = []
-  readonly #tensors: Tensor[] = []
+  readonly targets: WeightTarget[] = []
+  readonly #tensors: { tensor: Tensor; name: string }[] = []
   #head = false
-  /** Bytes given to the GPU since it was last waited for. */
-  #waiting = 0
 
   constructor(gpu: Gpu, checkpoint: Checkpoint, options: WeightOptions) {
     this.#gpu = gpu
@@ -103,7 +110,10 @@ class WeightLoader {
 
   /** One error for everything that does not fit. */
   check(): void {
-    const unused = [...this.#stored.keys()].filter((name) => !this.#used.has(name) && !isUnused(this.#options.modelType, name, !this.#head))
+    const { optional } = this.#checkpoint
+    const unused = [...this.#stored]
+      .filter(([name, stored]) => !this.#used.has(name) && !optional?.has(stored) && !isUnused(this.#options.modelType, name, !this.#head))
+      .map(([name]) => name)
     const parts = [
       describe('missing', this.#missing),
       describe('of another shape or type', this.#misshapen),
@@ -115,63 +125,20 @@ class WeightLoader {
     )
   }
 
+  sizes(): Pick<PlannedWeights<unknown>, 'bytes' | 'largest'> {
+    const sizes = this.#tensors.map(({ tensor, name }) => ({ name, bytes: tensor.storage.bytes }))
+    const largest = sizes.reduce((most, size) => (size.bytes > most.bytes ? size : most), { name: '', bytes: 0 })
+    return { bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0), largest }
+  }
+
   allocate(): void {
-    for (const tensor of this.#tensors) {
-      tensor.storage.buffer = bufferOf(this.#gpu.allocate(tensor.dtype, tensor.shape, 'weight'))
+    for (const { tensor, name } of this.#tensors) {
+      tensor.storage.buffer = bufferOf(this.#gpu.allocate(tensor.dtype, tensor.shape, name))
     }
-  }
-
-  async stream(): Promise<void> {
-    const byName = new Map(this.#targets.map((target) => [target.stored, target]))
-    // Two rows at a time, as writes to the GPU are in words of four bytes and a row's scales may be two bytes short of one. A matrix that
-    // is to be transposed comes whole.
-    const wanted = this.#targets.map(({ stored, dtype, cols, transposed }) => ({
-      name: stored,
-      rowBytes: transposed ? this.#bytesOf(stored, dtype) : 2 * cols * dtypeBytes[dtype],
-    }))
-    const { signal, onProgress } = this.#options
-    await this.#checkpoint.streamTensors(wanted, (name, at, bytes) => this.#write(byName.get(name) as Target, at, bytes), {
-      signal,
-      onProgress,
-    })
-  }
-
-  #bytesOf(stored: string, dtype: FloatDtype): number {
-    return elementCount(this.#checkpoint.tensors.get(stored)?.shape ?? []) * dtypeBytes[dtype]
-  }
-
-  async #write(target: Target, byteOffset: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const { times } = this.#options
-    const start = performance.now()
-    const { dtype, cols, format, data, scales } = target
-    const row = target.rowOffset + byteOffset / (cols * dtypeBytes[dtype])
-    const rows = convertRows(target.transposed ? transposeRows(bytes, dtype, cols) : bytes, dtype, cols, format)
-    if (rows.overflow > 0) {
-      throw modelLoadError(
-        `Tensor '${target.stored}' has ${rows.overflow} values that ${format} cannot hold; load with dtype: 'float32' and no quantization.`,
-      )
-    }
-    const converted = performance.now()
-    const perRow = bytesPerRow(format, cols)
-    this.#gpu.write(bufferOf(data), row * perRow.data, rows.data)
-    if (rows.scales && scales) this.#gpu.write(bufferOf(scales), row * perRow.scales, rows.scales)
-    await this.#waitForGpu(rows.data.length + (rows.scales?.length ?? 0))
-    if (!times) return
-    times.convert += converted - start
-    times.upload += performance.now() - converted
-    times.bytes += bytes.length
-  }
-
-  /** Lets the GPU catch up: faster conversion than upload would fill memory with copies that wait. */
-  async #waitForGpu(written: number): Promise<void> {
-    this.#waiting += written
-    if (this.#waiting < MOST_WAITING) return
-    this.#waiting = 0
-    await this.#gpu.device.queue.onSubmittedWorkDone()
   }
 
   /** Finds a tensor of this shape (given several axes it may have, only the flattened one counts) and marks it used. */
-  #find(name: string, shape: readonly number[]): CheckpointTensor | undefined {
+  #find(name: string, shape: readonly number[], packable: boolean): CheckpointTensor | undefined {
     const tensor = this.#checkpoint.tensors.get(this.#stored.get(name) ?? '')
     if (!tensor) {
       this.#missing.push(`'${name}'`)
@@ -179,7 +146,11 @@ class WeightLoader {
     }
     this.#used.add(name)
     const sameRows = shape.length !== 2 || tensor.shape[0] === shape[0]
-    if (elementCount(tensor.shape) !== elementCount(shape) || !sameRows || !isFloatDtype(tensor.dtype)) {
+    if (
+      elementCount(tensor.shape) !== elementCount(shape) ||
+      !sameRows ||
+      !(isFloatDtype(tensor.dtype) || (packable && isPackedDtype(tensor.dtype)))
+    ) {
       this.#misshapen.push(`'${name}' is ${tensor.dtype} [${tensor.shape}], expected [${shape}] of BF16, F16 or F32`)
       return undefined
     }
@@ -191,7 +162,7 @@ class WeightLoader {
   }
 
   #vector(name: string, shape: readonly number[]): Tensor {
-    const data = this.#declare('f32', shape)
+    const data = this.#declare(name, 'f32', shape)
     this.#fill(name, shape, { cols: elementCount(shape), format: 'f32', data, scales: undefined, rowOffset: 0 })
     return data
   }
@@ -199,12 +170,12 @@ class WeightLoader {
   #linear(parts: readonly LinearPart[], cols: number, { role, bias: withBias, transposed = false }: LinearOptions): LinearWeight {
     const rows = parts.reduce((sum, part) => sum + part.rows, 0)
     if (this.#options.withoutHead && parts.every(isHead)) return leftOut(rows, cols)
-    const format = formatFor(this.#options, role, cols, parts)
+    const format = formatFor(this.#options, role, cols, parts, this.#packedFormat(parts))
     const perRow = bytesPerRow(format, cols)
-    const data =
-      format === 'f32' || format === 'f16' ? this.#declare(format, [rows, cols]) : this.#declare('u32', [(rows * perRow.data) / 4])
-    const scales = perRow.scales > 0 ? this.#declare('f16', [(rows * perRow.scales) / 2]) : undefined
-    const bias = withBias ? this.#declare('f32', [rows]) : undefined
+    const declare = (dtype: Tensor['dtype'], shape: readonly number[]): Tensor => this.#declare(parts[0]?.name ?? '', dtype, shape)
+    const data = format === 'f32' || format === 'f16' ? declare(format, [rows, cols]) : declare('u32', [(rows * perRow.data) / 4])
+    const scales = perRow.scales > 0 ? declare('f16', [(rows * perRow.scales) / 2]) : undefined
+    const bias = withBias ? declare('f32', [rows]) : undefined
     let rowOffset = 0
     for (const part of parts) {
       if (isHead(part)) this.#head = true
@@ -224,15 +195,27 @@ class WeightLoader {
     return { format, rows, cols, data, scales, bias }
   }
 
-  #fill(name: string, shape: readonly number[], target: Omit<Target, 'stored' | 'dtype'>): void {
-    const tensor = this.#find(name, shape)
-    if (tensor) this.#targets.push({ ...target, stored: this.#stored.get(name) as string, dtype: tensor.dtype as FloatDtype })
+  /** The format of parts that come quantized: 'q4', or 'q8' where one needs it; 'plain' where only some do; undefined where none does. */
+  #packedFormat(parts: readonly LinearPart[]): 'q4' | 'q8' | 'plain' | undefined {
+    const dtypes = parts.map(({ name }) => this.#checkpoint.tensors.get(this.#stored.get(`${name}.weight`) ?? '')?.dtype ?? '')
+    if (!dtypes.some(isPackedDtype)) return undefined
+    if (!dtypes.every(isPackedDtype)) return 'plain'
+    return dtypes.includes('Q8') ? 'q8' : 'q4'
+  }
+
+  #fill(name: string, shape: readonly number[], target: Omit<WeightTarget, 'stored' | 'dtype' | 'bytes'>): void {
+    // Packed rows are rows of whole groups.
+    const tensor = this.#find(name, shape, name.endsWith('.weight') && target.cols > 1 && !target.transposed && shape.length === 2)
+    if (!tensor) return
+    const dtype = tensor.dtype as StoredDtype
+    const bytes = elementCount(tensor.shape) * dtypeBytes[dtype]
+    this.targets.push({ ...target, stored: this.#stored.get(name) as string, dtype, bytes })
   }
 
   /** A tensor whose memory comes with allocate(). */
-  #declare(dtype: Tensor['dtype'], shape: readonly number[]): Tensor {
+  #declare(name: string, dtype: Tensor['dtype'], shape: readonly number[]): Tensor {
     const tensor: Tensor = { storage: { buffer: undefined, bytes: byteSize(dtype, shape) }, offset: 0, shape, dtype }
-    this.#tensors.push(tensor)
+    this.#tensors.push({ tensor, name })
     return tensor
   }
 }
@@ -249,14 +232,28 @@ const leftOut = (rows: number, cols: number): LinearWeight => ({
   bias: undefined,
 })
 
-/** How far quantization goes for a role, as far as the matrix's shape allows. */
-function formatFor({ dtype, quantization }: WeightOptions, role: WeightRole, cols: number, parts: readonly LinearPart[]): WeightFormat {
+/** How far quantization goes for a role, as far as the matrix's shape allows. What comes quantized stays as it is. */
+function formatFor(
+  options: WeightOptions,
+  role: WeightRole,
+  cols: number,
+  parts: readonly LinearPart[],
+  packed: 'q4' | 'q8' | 'plain' | undefined,
+): WeightFormat {
+  const { dtype, quantization, bindable = Number.POSITIVE_INFINITY } = options
   const plain: WeightFormat = dtype === 'float32' || cols % columnMultiple.f16 !== 0 ? 'f32' : 'f16'
-  if (quantization === 'none' || role === 'encoder') return plain
-  const format = role === 'table' ? 'q8' : quantization
-  if (cols % columnMultiple[format] !== 0) return plain
-  const wholeWords = bytesPerRow(format, cols).scales % 4 === 0 || parts.every((part) => part.rows % 2 === 0)
-  return wholeWords ? format : plain
+  const isPossible = (format: WeightFormat): boolean => {
+    if (cols % columnMultiple[format] !== 0) return false
+    return bytesPerRow(format, cols).scales % 4 === 0 || parts.every((part) => part.rows % 2 === 0)
+  }
+  const chosen = quantization === 'none' ? plain : role === 'table' ? 'q8' : quantization
+  const asked = role === 'encoder' || packed === 'plain' ? plain : (packed ?? chosen)
+  const format = isPossible(asked) ? asked : plain
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0)
+  const isBindable = (each: WeightFormat): boolean => rows * bytesPerRow(each, cols).data <= bindable
+  if (role !== 'table' || isBindable(format)) return format
+  // A vocabulary of a quarter million words outgrows what some adapters can bind.
+  return (['q8', 'q4'] as const).find((each) => isPossible(each) && isBindable(each)) ?? format
 }
 
 /** The first few names of a list, and how many there are. */

@@ -39,7 +39,10 @@ export interface EngineOptions {
    * models of at most 256 MB in float32. Arithmetic accumulates in float32 throughout.
    */
   dtype?: DTypeOption
-  /** Weight format of the language model's matrices. Default 'none'. */
+  /**
+   * Weight format of the language model's matrices. Default 'none'. Matrices that come in int4 (AWQ, GPTQ) keep their codes whatever this
+   * says: in four bits where the zero point is 8 throughout (symmetric GPTQ), else in eight, which lose nothing.
+   */
   quantization?: QuantizationOption
   /** Default seed for requests that give none. */
   seed?: number
@@ -64,6 +67,13 @@ export interface EngineOptions {
   max_image_pixels?: number
   /** Only fetches http and https media from these hosts, and follows no redirects then. Default: from any. */
   allowed_media_domains?: readonly string[]
+  /**
+   * Keeps the model in the browser's storage (OPFS): converted weights, tokenizer and config, so that the next load needs no conversion, and
+   * no network where there is none. 'weights' keeps converted weights alone, for folders whose address changes. Default true.
+   */
+  cache?: boolean | 'weights'
+  /** Most bytes that all kept models may take; the least recently used go first. Default: as many as the browser allows. */
+  max_cache_bytes?: number
   /** Features to leave unused, for comparison: 'shader-f16', 'subgroups'. */
   disable_features?: string[]
   /** Measures the GPU time of every kernel (needs timestamp-query); read it with stats(). */
@@ -117,6 +127,8 @@ export interface ProgressEvent {
   loaded?: number
   /** bytes */
   total?: number
+  /** The bytes come from the browser's storage, not from the network. */
+  cached?: boolean
 }
 
 /** How tool calls stand in a model's text: 'hermes' is <tool_call>{"name", "arguments"}</tool_call>, 'json' a bare {"name", "parameters"}. */

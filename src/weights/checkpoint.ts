@@ -1,5 +1,7 @@
 import { modelLoadError } from '../util/errors.ts'
+import { identityOf } from './file-identity.ts'
 import { isFileChanged, type ModelSource, type SourceFile } from './model-source.ts'
+import type { PackedDtype } from './packed.ts'
 import { readSafetensorsHeader, type SafetensorsHeader, type TensorEntry } from './safetensors.ts'
 import { checkAgreement, parseShardIndex } from './shard-index.ts'
 import { type OnChunk, planRuns, type StreamedTensor, streamRun } from './tensor-stream.ts'
@@ -7,7 +9,8 @@ import { type OnChunk, planRuns, type StreamedTensor, streamRun } from './tensor
 export type { OnChunk } from './tensor-stream.ts'
 
 /** A tensor of a checkpoint: type, shape, and the bytes [begin, end) of `file`. */
-export interface CheckpointTensor extends TensorEntry {
+export interface CheckpointTensor extends Omit<TensorEntry, 'dtype'> {
+  readonly dtype: TensorEntry['dtype'] | PackedDtype
   readonly file: string
 }
 
@@ -15,6 +18,9 @@ export interface CheckpointTensor extends TensorEntry {
 export interface WantedTensor {
   readonly name: string
   readonly rowBytes: number
+  /** Bytes [begin, end) of it alone, between rows. Default: all. */
+  readonly begin?: number
+  readonly end?: number
 }
 
 /** How tensors are streamed. */
@@ -24,6 +30,8 @@ export interface StreamOptions {
   readonly onProgress?: ((file: string, loadedBytes: number, totalBytes: number) => void) | undefined
   /** Most bytes of a chunk, unless a single row is longer. Default 8 MB. */
   readonly chunkBytes?: number | undefined
+  /** Called when a file was replaced on the server and its tensors are about to come again. What it throws ends the reading. */
+  readonly onReplaced?: ((file: string) => void) | undefined
 }
 
 /** The weights of a model: one safetensors file, or shards with an index, all headers checked. */
@@ -31,6 +39,10 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>
   /** Files in reading order, sizes in bytes. */
   readonly files: readonly { readonly name: string; readonly size: number }[]
+  /** Tensors that a model may leave unread. */
+  readonly optional?: ReadonlySet<string> | undefined
+  /** Text that is the same as long as the files' content is; undefined where their versions cannot be told. Errors: as in reading. */
+  readonly identity?: (() => Promise<string | undefined>) | undefined
   /**
    * Reads the wanted tensors, file by file and in file order; unwanted ones are skipped. The next chunk comes after `onChunk` has
    * resolved; chunks of one tensor come in order. Empty tensors give no chunk. If a file is replaced on the server meanwhile, its
@@ -44,7 +56,8 @@ export interface Checkpoint {
 const SINGLE = 'model.safetensors'
 const INDEX = 'model.safetensors.index.json'
 
-const CHUNK_BYTES = 8_000_000
+/** Most bytes of a chunk unless told otherwise. */
+export const CHUNK_BYTES = 8_000_000
 /** A gap read over rather than asked around: about what arrives in the time of a request. */
 const LARGEST_GAP = 1 << 20
 /** Headers asked for at once. */
@@ -72,6 +85,15 @@ export async function openCheckpoint(source: ModelSource, signal?: AbortSignal):
   return {
     tensors,
     files: shards.map(({ file: { name, size } }) => ({ name, size })),
+    identity: async () => {
+      try {
+        const identities = await Promise.all(shards.map(({ file }) => identityOf(file, signal)))
+        return identities.includes(undefined) ? undefined : identities.join('\n')
+      } catch (error) {
+        if (isFileChanged(error)) return undefined
+        throw error
+      }
+    },
     async streamTensors(wanted, onChunk, options = {}) {
       const byFile = groupByFile(source.name, tensors, wanted)
       for (const shard of shards) {
@@ -137,13 +159,16 @@ async function streamShard(
   opened: Shard,
   wanted: readonly WantedTensor[],
   onChunk: OnChunk,
-  { signal, onProgress, chunkBytes = CHUNK_BYTES }: StreamOptions,
+  { signal, onProgress, onReplaced, chunkBytes = CHUNK_BYTES }: StreamOptions,
 ): Promise<void> {
   let shard = opened
   await withRestarts(async (again) => {
-    if (again) shard = await reopen(source, opened, signal)
+    if (again) {
+      onReplaced?.(opened.file.name)
+      shard = await reopen(source, opened, signal)
+    }
     const { file, header } = shard
-    const tensors = wanted.map((want): StreamedTensor => ({ ...want, ...place(header, want.name) }))
+    const tensors = wanted.map((want) => place(header, want))
     // Where every read starts over at byte 0, one read has to do.
     const runs = planRuns(tensors, file.ranged ? LARGEST_GAP : file.size)
     const total = runs.reduce((sum, run) => sum + run.end - run.begin, 0)
@@ -160,7 +185,10 @@ async function streamShard(
   })
 }
 
-const place = (header: SafetensorsHeader, name: string): TensorEntry => header.tensors.get(name) as TensorEntry
+function place(header: SafetensorsHeader, { name, rowBytes, begin = 0, end }: WantedTensor): StreamedTensor {
+  const whole = header.tensors.get(name) as TensorEntry
+  return { name, rowBytes, skipped: begin, begin: whole.begin + begin, end: end === undefined ? whole.end : whole.begin + end }
+}
 
 /** Opens a file that was replaced. Its tensors may lie elsewhere now, but must be the same in name, type and shape. */
 async function reopen(source: ModelSource, { file, header }: Shard, signal: AbortSignal | undefined): Promise<Shard> {

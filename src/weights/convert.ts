@@ -1,12 +1,17 @@
 import { modelLoadError } from '../util/errors.ts'
 import { decodeHalves, encodeHalves, halfOfFloatBits } from '../util/half.ts'
+import { isPackedDtype, type PackedDtype, packedBytes, unpackRows } from './packed.ts'
 import { QUANT_GROUP, type QuantizeGroups, quantize4, quantize8 } from './quantize.ts'
 
 /** Element types of checkpoints that can be converted. */
 export type FloatDtype = 'BF16' | 'F16' | 'F32'
+export type StoredDtype = FloatDtype | PackedDtype
 
 /** Storage of a matrix on the GPU, rows after each other. f32 and f16 are plain; q8 and q4 see quantize.ts. */
 export type GpuFormat = 'f32' | 'f16' | 'q8' | 'q4'
+
+/** Goes up whenever convertRows or transposeRows gives other bytes than before: converted weights are kept from visit to visit. */
+export const CONVERSION = 1
 
 /** Converted rows. */
 export interface ConvertedRows {
@@ -18,9 +23,9 @@ export interface ConvertedRows {
 }
 
 /** Bytes of an element. */
-export const dtypeBytes: Readonly<Record<FloatDtype, number>> = { BF16: 2, F16: 2, F32: 4 }
+export const dtypeBytes: Readonly<Record<StoredDtype, number>> = { BF16: 2, F16: 2, F32: 4, ...packedBytes }
 
-export const isFloatDtype = (dtype: string): dtype is FloatDtype => Object.hasOwn(dtypeBytes, dtype)
+export const isFloatDtype = (dtype: string): dtype is FloatDtype => Object.hasOwn(dtypeBytes, dtype) && !isPackedDtype(dtype)
 
 /** Columns must come in multiples of this, so that rows and groups fill whole words. */
 export const columnMultiple: Readonly<Record<GpuFormat, number>> = { f32: 1, f16: 2, q8: QUANT_GROUP, q4: QUANT_GROUP }
@@ -38,8 +43,9 @@ export function bytesPerRow(format: GpuFormat, cols: number): { data: number; sc
  * Converts whole rows of a checkpoint (little-endian) to a GPU format.
  * Errors: ModelLoadError as in bytesPerRow, or if `bytes` is no whole number of rows.
  */
-export function convertRows(bytes: Uint8Array, dtype: FloatDtype, cols: number, format: GpuFormat): ConvertedRows {
+export function convertRows(bytes: Uint8Array<ArrayBuffer>, dtype: StoredDtype, cols: number, format: GpuFormat): ConvertedRows {
   const perRow = bytesPerRow(format, cols)
+  if (isPackedDtype(dtype)) return unpackRows(bytes, dtype, cols, format)
   const rows = bytes.length / (cols * dtypeBytes[dtype])
   if (!Number.isInteger(rows)) throw modelLoadError(`${bytes.length} bytes are no whole number of rows of ${cols} ${dtype} values.`)
   if (format === 'f32') return { data: asBytes(toFloat32(bytes, dtype)), overflow: 0 }

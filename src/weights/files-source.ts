@@ -81,6 +81,9 @@ function blobSource(name: string, find: (path: string) => Promise<File | undefin
   }
 }
 
+/** Younger than this, in milliseconds, a file is taken to have been made by the page. */
+const NEW = 60_000
+
 function blobFile(name: string, file: File, all: AbortSignal | undefined): SourceFile {
   const unreadable = (error: unknown) =>
     modelLoadError(`${name} could not be read: ${messageOf(error)}. Was it changed or removed after it was chosen? Choose it again.`, error)
@@ -120,5 +123,7 @@ function blobFile(name: string, file: File, all: AbortSignal | undefined): Sourc
     return new Uint8Array(bytes)
   }
 
-  return { name, size: file.size, version: String(file.lastModified), ranged: true, read, stream }
+  // A file that a page has just made bears the time of its making, which tells nothing of its content.
+  const version = Date.now() - file.lastModified < NEW ? undefined : String(file.lastModified)
+  return { name, size: file.size, version, ranged: true, read, stream }
 }

@@ -36,7 +36,7 @@ export function httpFile(transport: Transport, place: FilePlace, facts: HttpFile
   async function* stream(begin: number, end: number, caller?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     checkRange({ name: path, size: facts.size }, begin, end)
     const signal = anySignal(caller, transport.signal)
-    const retries = startRetries(transport, path, signal)
+    const retries = startRetries(transport, path, signal, transport.tries)
     let at = begin
     while (at < end) {
       try {

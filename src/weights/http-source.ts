@@ -6,6 +6,10 @@ import { checkPath, decodeText, type ModelSource, missingFileError, parseJson, t
 /** What a folder reached by HTTP knows beyond HTTP. */
 export interface HttpFolder {
   readonly name: string
+  readonly place: string
+  readonly commit?: () => string | undefined
+  /** What SourceFile.identity says, where the folder knows more than HTTP. */
+  identityOf?(path: string, facts: HttpFileFacts): string | undefined
   urlOf(path: string): string
   readonly headers: Record<string, string>
   /** Sees every answer that is not a refusal. */
@@ -45,6 +49,8 @@ export function httpSource(folder: HttpFolder, transport: Transport): ModelSourc
 
   return {
     name: folder.name,
+    place: folder.place,
+    commit: folder.commit,
     exists: async (path) => (await probe(path)) !== undefined,
     text,
     json: async (path) => parseJson(path, await text(path)),
@@ -58,7 +64,8 @@ export function httpSource(folder: HttpFolder, transport: Transport): ModelSourc
         url: () => folder.urlOf(path),
         refusal: (response: Response) => folder.refusal(path, response),
       }
-      return httpFile(transport, place, probed.facts, () => probes.delete(path))
+      const file = httpFile(transport, place, probed.facts, () => probes.delete(path))
+      return { ...file, identity: folder.identityOf?.(path, probed.facts) }
     },
   }
 }
@@ -71,7 +78,7 @@ function requester(folder: HttpFolder, transport: Transport): Request {
   let contacted = false
   return async (path, headers, use) => {
     checkPath(path)
-    const retries = startRetries(transport, path, signal, contacted ? undefined : FIRST_CONTACT_TRIES)
+    const retries = startRetries(transport, path, signal, transport.tries ?? (contacted ? undefined : FIRST_CONTACT_TRIES))
     for (;;) {
       try {
         const exchange = await get(transport, folder.urlOf(path), { ...folder.headers, ...headers }, signal)

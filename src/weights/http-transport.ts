@@ -9,6 +9,8 @@ export interface Transport {
   readonly wait: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>
   /** A server that sends nothing for so long is given up on and asked again. */
   readonly idleMilliseconds: number
+  /** Tries beyond the first, at most. Default: as many as there are pauses, fewer for a server that has never answered. */
+  readonly tries?: number | undefined
 }
 
 /** A problem that may be gone at the next try. */
@@ -19,6 +21,9 @@ export class TransientFailure extends Error {
     this.waitMilliseconds = waitMilliseconds
   }
 }
+
+/** Whether what failed may work at another time: nobody answered, or with 'later'. */
+export const isUnreachable = (thrown: unknown): boolean => thrown instanceof Error && thrown.cause instanceof TransientFailure
 
 /** Pauses before each further try. */
 const PAUSES = [500, 1000, 2000, 4000, 8000]

@@ -28,21 +28,32 @@ export function hubSource(address: HubAddress, transport: Transport): ModelSourc
   const { id, token } = address
   const endpoint = (address.endpoint ?? HUB).replace(/\/+$/, '')
   let revision = address.revision ?? 'main'
+  const place = `${endpoint}/${id}@${revision}`
+  const commit = (): string | undefined => (isCommit(revision) ? revision : undefined)
   return httpSource(
     {
       name: id,
+      place,
+      commit,
+      // The Hub's ETags are made of content: another commit with the same weights has the same.
+      identityOf: (path, { size, version }) => {
+        const content = version ?? commit()
+        return commit() === undefined ? undefined : `${endpoint}/${id} ${path} ${size} ${content}`
+      },
       // Fetch itself drops the authorization header when the Hub redirects to another origin.
       urlOf: (path) => `${endpoint}/${id}/resolve/${encodeURIComponent(revision)}/${path.split('/').map(encodeURIComponent).join('/')}`,
       headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
       onAnswer({ headers }) {
-        const commit = headers.get('x-repo-commit')
-        if (commit !== null && /^[0-9a-f]{40}$/.test(commit)) revision = commit
+        const told = headers.get('x-repo-commit')
+        if (told !== null && isCommit(told)) revision = told
       },
       refusal: (path, { status, headers }) => refusal({ id, endpoint, revision, token }, path, status, headers.get('x-error-code')),
     },
     transport,
   )
 }
+
+const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision)
 
 type Place = { id: string; endpoint: string; revision: string; token: string | undefined }
 

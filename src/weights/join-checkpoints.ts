@@ -24,7 +24,11 @@ export function joinCheckpoints(parts: readonly CheckpointPart[]): Checkpoint {
   return {
     tensors,
     files: parts.flatMap((part) => part.checkpoint.files.map(({ name, size }) => ({ name: fileName(part, name), size }))),
-    async streamTensors(wanted, onChunk, { onProgress, ...options } = {}) {
+    identity: async () => {
+      const identities = await Promise.all(parts.map(({ checkpoint }) => checkpoint.identity?.()))
+      return identities.includes(undefined) ? undefined : identities.join('\n')
+    },
+    async streamTensors(wanted, onChunk, { onProgress, onReplaced, ...options } = {}) {
       for (const part of parts) {
         const { checkpoint, prefix } = part
         // Names that nobody has go to the first part, which says so.
@@ -33,7 +37,11 @@ export function joinCheckpoints(parts: readonly CheckpointPart[]): Checkpoint {
         await checkpoint.streamTensors(
           own.map((want) => ({ ...want, name: want.name.slice(prefix.length) })),
           (name, ...chunk) => onChunk(prefix + name, ...chunk),
-          { ...options, onProgress: onProgress && ((file, ...progress) => onProgress(fileName(part, file), ...progress)) },
+          {
+            ...options,
+            onProgress: onProgress && ((file, ...progress) => onProgress(fileName(part, file), ...progress)),
+            onReplaced: onReplaced && ((file) => onReplaced(fileName(part, file))),
+          },
         )
       }
     },

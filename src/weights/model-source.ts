@@ -1,12 +1,16 @@
 import { modelLoadError } from '../util/errors.ts'
 
 /**
- * A folder of model files, wherever it lies. A cache is another ModelSource around one of these: `version` of its files is the key.
+ * A folder of model files, wherever it lies.
  * Paths are relative, with '/' between their parts. Errors of every method: ModelLoadError naming the file; the platform's AbortError.
  */
 export interface ModelSource {
   /** For messages: the model as the user named it. */
   readonly name: string
+  /** The same for the same folder in every visit; undefined for files that were picked. */
+  readonly place?: string | undefined
+  /** The commit that all files are of, once an answer has told it or where it was asked for. */
+  readonly commit?: (() => string | undefined) | undefined
   exists(path: string): Promise<boolean>
   /** The parsed file. At most 10 MB (tokenizer.json: 64 MB). `__proto__` keys are dropped. */
   json(path: string): Promise<unknown>
@@ -22,6 +26,8 @@ export interface SourceFile {
   readonly size: number
   /** What changes when the content does (an ETag or a date); undefined where nobody says. */
   readonly version: string | undefined
+  /** Text that is the same as long as the content is, where that is known without reading it. */
+  readonly identity?: string | undefined
   /** False if every read starts over at byte 0 (a server without range requests): then read once, in order. */
   readonly ranged: boolean
   /** Exactly the bytes [begin, end). */

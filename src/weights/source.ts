@@ -28,6 +28,8 @@ export interface SourceOptions {
   readonly wait?: Transport['wait'] | undefined
   /** Silence after which a request is given up and made again. Default 60 000. */
   readonly idleMilliseconds?: number | undefined
+  /** Tries of a request beyond the first. Default 5; 2 for a server that has never answered. */
+  readonly tries?: number | undefined
 }
 
 /**
@@ -41,6 +43,7 @@ export function openSource(model: ModelLocation, options: SourceOptions = {}): M
     signal,
     wait: options.wait ?? sleep,
     idleMilliseconds: options.idleMilliseconds ?? 60_000,
+    tries: options.tries,
   }
   if (model instanceof URL || (typeof model === 'string' && /^(https?:|blob:|\/|\.\.?(\/|$))/i.test(model))) {
     return urlSource(model, options.base, transport)

@@ -1,9 +1,11 @@
 import type { SourceFile } from './model-source.ts'
 
-/** A tensor to be read: bytes [begin, end) of a file, cut between rows of `rowBytes`. */
+/** A tensor to be read, or part of it: bytes [begin, end) of a file, cut between rows of `rowBytes`. */
 export interface StreamedTensor {
   readonly name: string
   readonly rowBytes: number
+  /** Bytes of the tensor before `begin`. */
+  readonly skipped: number
   readonly begin: number
   readonly end: number
 }
@@ -68,7 +70,7 @@ export async function streamRun(file: SourceFile, run: Run, options: RunOptions)
       from += taken
       at += taken
       if (chunk.filled < chunk.bytes.length) continue
-      await onChunk(tensor.name, chunk.begin - tensor.begin, chunk.bytes)
+      await onChunk(tensor.name, tensor.skipped + chunk.begin - tensor.begin, chunk.bytes)
       signal?.throwIfAborted()
       chunk = undefined
       if (at === tensor.end) tensor = tensors.next().value

@@ -12,6 +12,7 @@ export function urlSource(address: string | URL, base: string | URL | undefined,
   return httpSource(
     {
       name: folder.href,
+      place: folder.href,
       urlOf: (path) => childUrl(folder, path),
       headers: {},
       onAnswer: () => undefined,

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { BenchRow } from '../../cli/bench-rows.ts'
 import { tinyShapes } from '../../cli/shapes/all-shapes.ts'
-import { runCli, scratchFolder } from './run-cli.ts'
+import { runCli, scratchFolder, startCliWith } from './run-cli.ts'
 
 const folder = scratchFolder()
 const plan = '--contexts 96 --prefill 64 --batches 1,3 --sides 56,112 --seconds 1 --output-tokens 16 --runs 1 --max-model-len 512'
@@ -40,13 +41,17 @@ describe('ocellus bench --shape', () => {
 
   it('loads a second time when asked to, and measures only the parts that are wanted', async () => {
     const [{ name }] = tinyShapes as [(typeof tinyShapes)[number]]
-    const { status, stdout, stderr } = await runCli('bench', '--shape', name, '--random', '--json', '--only', 'finite', '--reload')
+    const OCELLUS_CACHE = mkdtempSync(join(tmpdir(), 'ocellus-cache-'))
+    const asked = ['bench', '--shape', name, '--random', '--json', '--only', 'finite', '--reload']
+    const { status, stdout, stderr } = await startCliWith({ OCELLUS_CACHE }, ...asked).result
     expect(status, stderr).toBe(0)
     const rows = stdout
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as BenchRow)
     expect(rows.map(({ row }) => row)).toEqual(['load', 'finite', 'memory', 'reload', 'memory', 'end'])
+    const [load, reload] = rows.flatMap((row) => (row.row === 'load' || row.row === 'reload' ? [row] : []))
+    expect([reload?.bytes, reload?.convert_ms]).toEqual([load?.bytes, 0])
   })
 
   it('names the shapes that there are, and asks for --random', async () => {

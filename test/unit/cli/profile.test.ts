@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from '
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import { takeProfile } from '../../../cli/profile.ts'
+import { existingProfiles, takeProfile } from '../../../cli/profile.ts'
 
 const before = process.env['OCELLUS_CACHE']
 let cache: string
@@ -64,5 +64,15 @@ describe('takeProfile', () => {
     mkdirSync(join(profile.folder, 'Default'))
     profile.release()
     expect(existsSync(profile.folder)).toBe(false)
+  })
+})
+
+describe('existingProfiles', () => {
+  it('takes those that nobody has, one by one, and makes none', () => {
+    expect([...existingProfiles('/bin/chromium')]).toEqual([])
+    const [first, second] = [takeProfile('/bin/chromium'), takeProfile('/bin/chromium')]
+    second.release()
+    expect([...existingProfiles('/bin/chromium')].map((profile) => profile?.folder)).toEqual([undefined, second.folder])
+    first.release()
   })
 })

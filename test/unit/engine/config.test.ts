@@ -46,6 +46,8 @@ describe('checkOptions', () => {
     [{ allowed_media_domains: ['a.org', 'https://b.org/'] }, /^allowed_media_domains\[1\] must be a host name alone/],
     [{ allowed_media_domains: ['a.org:80'] }, /^allowed_media_domains\[0\] must be a host name alone/],
     [{ chat_template: 5 }, /^chat_template must be a string, got 5\.$/],
+    [{ cache: 'all' as never }, /^cache must be true, false or 'weights', got "all"\.$/],
+    [{ max_cache_bytes: -1 }, /^max_cache_bytes must be an integer from 0 to \d+, got -1\.$/],
     [{ enable_prefix_caching: 1 }, /^enable_prefix_caching must be true or false, got 1\.$/],
     [{ mm_processor_kwargs: [] }, /^mm_processor_kwargs must be an object/],
     [{ media_io_kwargs: [] }, /^media_io_kwargs must be an object such as \{ video: \{\} \}/],

@@ -17,7 +17,7 @@ describe('the import table', () => {
       'api reaches no engine',
       'src/api/llm.ts',
       "import { Engine } from '../engine/engine.ts'",
-      'src/api may import only src/protocol, src/server, src/util',
+      'src/api may import only src/protocol, src/server, src/cache, src/util',
     ],
     ['re-exports count', 'src/index.ts', "export * from './engine/engine.ts'", 'imports src/engine/engine.ts'],
     ['dynamic imports count', 'src/engine/engine.ts', "const m = await import('../api/llm.ts')", 'imports src/api/llm.ts'],

@@ -66,6 +66,15 @@ const kinds: [string, () => ReturnType<typeof openSource>][] = [
   ],
 ]
 
+describe('a file that has just been made', () => {
+  it('has no version, for its time tells nothing of its content', async () => {
+    const ages = [0, 50_000, 70_000].map((age) => new File(['x'], `${age}`, { lastModified: Date.now() - age }))
+    const source = openSource(ages)
+    const versions = await Promise.all(ages.map(async ({ name }) => (await source.open(name)).version !== undefined))
+    expect(versions).toEqual([false, false, true])
+  })
+})
+
 describe.each(kinds)('a model from %s', (_kind, open) => {
   it('reads text, JSON and any part of a file', async () => {
     const source = open()
