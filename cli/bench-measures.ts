@@ -11,20 +11,22 @@ function decodeSpeed({ arrivals, tokens }: MeasuredAnswer): number {
   return perSecond(tokens.length - first, end - start)
 }
 
-/** Decoding at a context: an answer that ends when so many tokens are in the cache. */
-export async function measureDecode(bench: Bench, context: number): Promise<BenchRow> {
+/** Decoding at a context: an answer that ends when so many tokens are in the cache. copy: 10⁹ bytes a second of copying, if that is known. */
+export async function measureDecode(bench: Bench, context: number, copy?: number): Promise<BenchRow> {
   const { shape, plan, session } = bench
   const prompt = { ids: promptIds(shape, context - plan.outputTokens, context) }
   const answers = await repeated(bench, () => runOne(bench, prompt, plan.outputTokens))
   const speeds = answers.map(decodeSpeed)
   const perToken = bytesPerToken(shape.decoder, session.info, context - plan.outputTokens / 2)
+  const bandwidth = (perToken * median(speeds)) / 1e9
   return {
     row: 'decode',
     context,
     tokens_per_second: round(median(speeds)),
     runs: speeds.map(round),
     bytes_per_token: Math.round(perToken),
-    gigabytes_per_second: round((perToken * median(speeds)) / 1e9),
+    gigabytes_per_second: round(bandwidth),
+    copy_share: copy ? Number((bandwidth / copy).toPrecision(3)) : null,
     same_tokens: sameTokens(answers),
   }
 }
@@ -36,10 +38,10 @@ export async function measureStep(bench: Bench): Promise<BenchRow> {
   const cost = async (tokens: number) => {
     const before = await session.call(statsInPage, undefined)
     const time = workerTime()
-    await runOne(bench, prompt, tokens)
+    const answer = await runOne(bench, prompt, tokens)
     const ran = workerTime()
     const after = await session.call(statsInPage, undefined)
-    return { before, after, nanoseconds: time === undefined || ran === undefined ? undefined : ran - time }
+    return { answer, before, after, nanoseconds: time === undefined || ran === undefined ? undefined : ran - time }
   }
   const [short, long] = [plan.outputTokens, 3 * plan.outputTokens]
   await cost(long)
@@ -55,6 +57,10 @@ export async function measureStep(bench: Bench): Promise<BenchRow> {
     queue_writes: perToken('queue_writes'),
     submits: perToken('submits'),
     cpu_us: time === null ? null : round(time / 1000 / (long - short)),
+    // The prompt's share is small, and the difference would be smaller than what the clock of a page can tell.
+    encode_us: round((1000 * (more.after.step_cpu_ms - more.before.step_cpu_ms)) / long),
+    // The long answer begins as the short one.
+    same_tokens: sameTokens([less.answer, { ...more.answer, tokens: more.answer.tokens.slice(0, short) }]),
   }
 }
 
@@ -63,7 +69,19 @@ export async function measurePrefill(bench: Bench, tokens: number): Promise<Benc
   const prompt = { ids: promptIds(bench.shape, tokens, tokens) }
   const answers = await repeated(bench, () => runOne(bench, prompt, 1))
   const speeds = answers.map(({ arrivals }) => (tokens * 1000) / (arrivals[0]?.[0] ?? 0))
-  return { row: 'prefill', tokens, tokens_per_second: round(median(speeds)), runs: speeds.map(round) }
+  const same_tokens = sameTokens(answers)
+  return { row: 'prefill', tokens, tokens_per_second: round(median(speeds)), runs: speeds.map(round), same_tokens }
+}
+
+/** Milliseconds of work before anything is timed: an idle GPU has lowered its clocks, and takes a quarter of a second to raise them. */
+const WARM_UP = 300
+
+/** Keeps the GPU busy until its clocks are up: reads prompts and answers them with a few tokens. */
+export async function warmUp(bench: Bench): Promise<void> {
+  const { shape, session } = bench
+  const length = Math.min(256, session.info.max_model_len - 8)
+  const end = performance.now() + WARM_UP
+  for (let i = 0; i === 0 || performance.now() < end; i++) await runOne(bench, { ids: promptIds(shape, length, 100 + i) }, 8)
 }
 
 /** A picture or sound that was not seen before, to the first token of an answer. size: pixels of a side, or seconds. */

@@ -1,6 +1,8 @@
-import { rowSink } from './bench-rows.ts'
+import { writeFileSync } from 'node:fs'
+import { type RowSink, rowSink } from './bench-rows.ts'
 import type { BenchPlan } from './bench-runs.ts'
 import { BENCH_PARTS, type BenchPart, benchShape } from './bench-shape.ts'
+import { VARIANTS } from './bench-variants.ts'
 import { type EngineFlagValues, engineOptions } from './engine-flags.ts'
 import type { Session } from './session.ts'
 import { fullShapes, tinyShapes } from './shapes/all-shapes.ts'
@@ -19,6 +21,7 @@ export const shapeFlags = {
   sides: { type: 'string' },
   seconds: { type: 'string' },
   only: { type: 'string' },
+  'compare-features': { type: 'boolean' },
   'json-file': { type: 'string' },
 } as const
 
@@ -30,10 +33,12 @@ export const shapeHelp = `Full-size shapes
       --contexts N,N             prompt and answer together, where decoding is measured (default: 128,1024,4096)
       --prefill N,N              lengths of prompts (default: 1024)
       --batches N,N              sequences side by side (default: 1,4,16)
-      --sides N,N                pictures, in pixels of a side (default: 448,1344)
+      --sides N,N                pictures, in pixels of a side (default: 448,896,1344)
       --seconds N,N              sounds, for models that hear (default: 5,30)
       --only P,P                 parts to measure: ${BENCH_PARTS.join(', ')}
-      --reload                   loads it a second time, from what the first left in the browser's storage
+      --compare-features         everything once more without subgroup matrices, without subgroups and without shader-f16,
+                                 as far as the adapter has them
+      --reload                   loads it a second time, from what the first left in the browser's storage; nothing stays there
       --json FILE                each figure as a line of JSON, written as it is found`
 
 /** What parseFlags makes of shapeFlags and of what else bench has. */
@@ -47,11 +52,13 @@ export interface ShapeFlagValues extends EngineFlagValues {
   readonly sides?: string | undefined
   readonly seconds?: string | undefined
   readonly only?: string | undefined
+  readonly 'compare-features'?: boolean | undefined
   readonly 'json-file'?: string | undefined
   readonly json?: boolean | undefined
   readonly runs?: string | undefined
   readonly 'output-tokens'?: string | undefined
   readonly profile?: boolean | undefined
+  readonly trace?: string | undefined
 }
 
 /** `--json FILE` as `--json-file FILE`: the flag alone prints, and parseArgs knows no flag that may have a value. */
@@ -62,22 +69,47 @@ export const jsonToFile = (args: readonly string[]): string[] =>
     return [arg === '--json' && next !== undefined && !next.startsWith('-') ? '--json-file' : arg]
   })
 
-/** Measures a shape and gives the exit status. Errors: UsageError, the library's by name. */
-export async function benchShapeFlags(flags: ShapeFlagValues, onSession: (session: Session) => void): Promise<number> {
+/** Measures a shape and gives the exit status. args: as they were typed. Errors: UsageError, the library's by name. */
+export async function benchShapeFlags(
+  flags: ShapeFlagValues,
+  args: readonly string[],
+  onSession: (session: Session) => void,
+): Promise<number> {
   const shape = shapeOf(flags)
-  const onRow = rowSink(shape.name, flags['json-file'], (line) => console.log(line), flags.json === true)
-  const ok = await benchShape({
-    shape,
-    log,
-    onRow,
-    onSession,
+  const file = flags['json-file']
+  const engine = engineOptions(flags)
+  const options = {
+    ...{ shape, log, onSession, trace: flags.trace, chromium: flags.chromium, headed: flags.headed },
+    command: ['ocellus bench', ...args].join(' '),
     plan: planOf(flags),
     parts: partsOf(flags.only),
     reload: flags.reload === true,
-    engine: { ...engineOptions(flags), ...(flags.profile && { profile: true }) },
-    chromium: flags.chromium,
-    headed: flags.headed,
-  })
+    engine: { ...engine, ...((flags.profile || flags.trace !== undefined) && { profile: true }) },
+  }
+  if (file !== undefined) writeFileSync(file, '')
+  const sinkFor = (variant: string | undefined): RowSink =>
+    rowSink(
+      { shape: shape.name, ...(variant && { variant }), ...(options.engine.profile && { profile: true }) },
+      file,
+      (line) => console.log(line),
+      flags.json === true,
+    )
+  if (!flags['compare-features']) return (await benchShape({ ...options, onRow: sinkFor(undefined) })).ok ? 0 : 1
+  if (flags.trace !== undefined) throw new UsageError('--trace writes one trace; give it without --compare-features.')
+  let ok = true
+  let features: readonly string[] | undefined
+  for (const { name, without, needs } of VARIANTS) {
+    const onRow = sinkFor(name)
+    if (!flags.json) console.log(`\n${name}`)
+    if (needs && features && !features.includes(needs)) {
+      onRow({ row: 'skipped', reason: `this adapter has no ${needs}` })
+      continue
+    }
+    const disable_features = [...(engine.disable_features ?? []), ...without]
+    const result = await benchShape({ ...options, onRow, engine: { ...options.engine, disable_features } })
+    ok &&= result.ok
+    features ??= result.adapter?.features
+  }
   return ok ? 0 : 1
 }
 
@@ -98,7 +130,7 @@ export function planOf(flags: ShapeFlagValues): BenchPlan {
     contexts: numbers('contexts', flags.contexts, outputTokens + 1) ?? [128, 1024, 4096].filter((context) => context > outputTokens),
     prefill: numbers('prefill', flags.prefill, 1) ?? [1024],
     batches: numbers('batches', flags.batches, 1) ?? [1, 4, 16],
-    sides: numbers('sides', flags.sides, 28) ?? [448, 1344],
+    sides: numbers('sides', flags.sides, 28) ?? [448, 896, 1344],
     seconds: numbers('seconds', flags.seconds, 1) ?? [5, 30],
     runs: wholeNumber('runs', flags.runs, 1) ?? 3,
   }

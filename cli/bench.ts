@@ -3,7 +3,9 @@ import type { EngineStats, ModelInfo } from '../src/index.ts'
 import { median, round } from './bench-runs.ts'
 import { benchShapeFlags, jsonToFile, type ShapeFlagValues, shapeFlags, shapeHelp } from './bench-shape-flags.ts'
 import { type EngineFlagValues, engineFlags, engineHelp, engineOptions } from './engine-flags.ts'
+import { kernelTable } from './kernel-table.ts'
 import { type AnswerRun, benchAnswers, benchPrefill, benchSteady } from './page/page-bench.ts'
+import { browserInPage, traceInPage } from './page/page-measure.ts'
 import { EMBEDDED_MODEL, openSession, type Session } from './session.ts'
 import { announce, clearBar, loadingBar, log, megabytes, red } from './terminal.ts'
 import { parseFlags, UsageError, wholeNumber } from './usage.ts'
@@ -16,7 +18,8 @@ Measures a model on this machine: median of --runs runs after one that is not co
       --output-tokens N          length of answers that measure decoding (default: 64)
       --runs N                   (default: 3)
       --json                     the figures as JSON
-      --profile                  GPU time by kernel, where the adapter has timestamps
+      --profile                  GPU time, bytes and bandwidth by kernel, where the adapter has timestamps; decoding is slower then
+      --trace FILE               the same dispatch by dispatch, for chrome://tracing and Perfetto: the last 200 000 (see --only)
 
 ${shapeHelp}
 
@@ -30,10 +33,15 @@ const flags = {
   runs: { type: 'string' },
   json: { type: 'boolean' },
   profile: { type: 'boolean' },
+  trace: { type: 'string' },
 } as const
 
 /** What bench prints with --json. Times in milliseconds, speeds in tokens a second. */
 export interface BenchReport {
+  /** When, in ISO 8601, what was typed, and the browser. */
+  date: string
+  command: string
+  browser: string
   model: string
   model_type: string
   dtype: string
@@ -63,9 +71,14 @@ export async function bench(args: readonly string[], onSession: (session: Sessio
     return 0
   }
   if (positionals.length > 0) throw new UsageError(`bench takes no '${positionals[0]}'; the model is named by --model.`)
-  if (values.shape !== undefined) return benchShapeFlags(values as ShapeFlagValues, onSession)
+  if (values.shape !== undefined) return benchShapeFlags(values as ShapeFlagValues, args, onSession)
   const model = values.model ?? EMBEDDED_MODEL
-  const engine = { ...engineOptions(values as EngineFlagValues), ...(values.profile && { profile: true }) }
+  for (const flag of ['reload', 'compare-features'] as const) {
+    if (values[flag]) throw new UsageError(`--${flag} is for full-size shapes; name one with --shape.`)
+  }
+  // What is kept of the model is neither used nor touched.
+  const profile = values.profile || values.trace !== undefined
+  const engine = { ...engineOptions(values as EngineFlagValues), cache: false as const, ...(profile && { profile }) }
   const asked = wholeNumber('prompt-tokens', values['prompt-tokens'], 16) ?? 256
   const outputTokens = wholeNumber('output-tokens', values['output-tokens'], 8) ?? 64
   const runs = wholeNumber('runs', values.runs, 1) ?? 3
@@ -74,7 +87,13 @@ export async function bench(args: readonly string[], onSession: (session: Sessio
   clearBar()
   announce(session.info)
   const promptTokens = Math.min(asked, session.info.max_model_len - 1)
-  const report = makeReport(session, await measure(session, { runs, outputTokens, promptTokens }))
+  const run = {
+    date: new Date().toISOString(),
+    command: ['ocellus bench', ...args].join(' '),
+    browser: await session.call(browserInPage, undefined),
+  }
+  const report = makeReport(run, session, await measure(session, { runs, outputTokens, promptTokens }))
+  if (values.trace !== undefined) writeFileSync(values.trace, await session.call(traceInPage, undefined))
   if (values['json-file'] !== undefined) writeFileSync(values['json-file'], `${JSON.stringify(report)}\n`)
   console.log(values.json ? JSON.stringify(report, null, 2) : table(report))
   if (report.same_output) return 0
@@ -90,8 +109,14 @@ interface Figures {
   steady: [from: EngineStats, to: EngineStats, end: EngineStats]
 }
 
+/** Milliseconds of work before anything is timed: an idle GPU has lowered its clocks, and takes a quarter of a second to raise them. */
+const WARM_UP = 300
+
 /** The first run of each kind compiles and warms up; it is not counted. */
 async function measure(session: Session, plan: { runs: number; outputTokens: number; promptTokens: number }): Promise<Figures> {
+  for (let end = performance.now() + WARM_UP; performance.now() < end; ) {
+    await session.call(benchAnswers, { ...plan, runs: 1, picture: false })
+  }
   const more = { ...plan, runs: plan.runs + 1 }
   const text = await session.call(benchAnswers, { ...more, picture: false })
   const picture = await session.call(benchAnswers, { ...more, picture: true })
@@ -101,12 +126,17 @@ async function measure(session: Session, plan: { runs: number; outputTokens: num
   return { text: text?.slice(1) ?? [], picture: picture?.slice(1), prefillPerSecond: prefill.slice(1), prefillTokens, steady }
 }
 
-function makeReport({ info, loadTime }: Session, { text, picture, prefillPerSecond, prefillTokens, steady }: Figures): BenchReport {
+function makeReport(
+  run: Pick<BenchReport, 'date' | 'command' | 'browser'>,
+  { info, loadTime }: Session,
+  { text, picture, prefillPerSecond, prefillTokens, steady }: Figures,
+): BenchReport {
   const [from, to, stats] = steady
   const delta = (key: 'dispatches' | 'bind_groups' | 'buffers' | 'queue_writes' | 'submits' | 'generated_tokens'): number =>
     to[key] - from[key]
   const perToken = (key: Parameters<typeof delta>[0]): number => round(delta(key) / Math.max(1, delta('generated_tokens')))
   return {
+    ...run,
     model: info.model,
     model_type: info.model_type,
     dtype: info.dtype,
@@ -156,8 +186,7 @@ function table(report: BenchReport): string {
     ['queue writes per submit', String(report.queue_writes_per_submit)],
     ['same answer in every run', report.same_output ? 'yes' : 'NO'],
   ]
-  const kernels = Object.entries(report.kernels ?? {}).sort((a, b) => b[1].milliseconds - a[1].milliseconds)
-  for (const [name, { calls, milliseconds }] of kernels) rows.push([name, `${milliseconds.toFixed(1)} ms in ${calls} calls`])
   const width = Math.max(...rows.map(([name]) => name.length))
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
+  const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`)
+  return [...lines, ...(report.kernels ? ['', kernelTable(report.kernels)] : [])].join('\n')
 }

@@ -44,6 +44,20 @@ export function takeProfile(executable: string): Profile {
   return { folder, release: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }) }
 }
 
+/** A new profile that goes when it is released, or with this process. It lies where caches do, since what it keeps may be large. */
+export function passingProfile(): Profile {
+  const root = cacheFolder()
+  mkdirSync(root, { recursive: true })
+  const folder = mkdtempSync(join(root, 'passing-'))
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  process.once('exit', remove)
+  const release = (): void => {
+    process.off('exit', remove)
+    remove()
+  }
+  return { folder, release }
+}
+
 /** All profiles of this Chromium that there are: taken one by one as they are asked for; undefined in place of one that is in use. */
 export function* existingProfiles(executable: string): Generator<Profile | undefined> {
   const root = profilesFolder(executable)

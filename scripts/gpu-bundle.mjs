@@ -1,6 +1,7 @@
 // Bundles the GPU tests (test/gpu, test/kernels, test/models) for a machine with a GPU but without node_modules:
 //   node scripts/gpu-bundle.mjs        writes dist/gpu-tests/
 //   node scripts/gpu-run.mjs           runs them there, see that file
+//   node scripts/gpu-bench.mjs         measures kernels there, see that file
 // vitest is replaced by test/support/mini-vitest.ts; everything else is the tests as they are.
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
@@ -31,35 +32,40 @@ ${tests.map((file) => `  ${JSON.stringify(file)}: () => import(${inRoot(file)}),
 }
 `
 
-await build({
-  root,
-  configFile: false,
-  base: './',
-  publicDir: false,
-  logLevel: 'warn',
-  plugins: [
-    wgsl(),
-    {
-      name: 'gpu-tests-entry',
-      resolveId: (id) => (id === ENTRY ? `\0${id}` : undefined),
-      load: (id) => (id === `\0${ENTRY}` ? entry : undefined),
+/** Bundles one entry to dist/gpu-tests/NAME.js. @param {string} name @param {string} id @param {boolean} first */
+const bundle = (name, id, first) =>
+  build({
+    root,
+    configFile: false,
+    base: './',
+    publicDir: false,
+    logLevel: 'warn',
+    plugins: [
+      wgsl(),
+      {
+        name: 'gpu-tests-entry',
+        resolveId: (asked) => (asked === ENTRY ? `\0${asked}` : undefined),
+        load: (asked) => (asked === `\0${ENTRY}` ? entry : undefined),
+      },
+    ],
+    worker: { format: 'es', plugins: () => [wgsl()] },
+    resolve: { alias: { vitest: join(root, 'test/support/mini-vitest.ts') } },
+    build: {
+      outDir: out,
+      emptyOutDir: first,
+      target: 'es2023',
+      minify: false,
+      modulePreload: false,
+      rolldownOptions: {
+        input: { [name]: id },
+        preserveEntrySignatures: 'strict',
+        output: { entryFileNames: '[name].js', codeSplitting: false },
+      },
     },
-  ],
-  worker: { format: 'es', plugins: () => [wgsl()] },
-  resolve: { alias: { vitest: join(root, 'test/support/mini-vitest.ts') } },
-  build: {
-    outDir: out,
-    emptyOutDir: true,
-    target: 'es2023',
-    minify: false,
-    modulePreload: false,
-    rolldownOptions: {
-      input: { tests: ENTRY },
-      preserveEntrySignatures: 'strict',
-      output: { entryFileNames: '[name].js', codeSplitting: false },
-    },
-  },
-})
+  })
+
+await bundle('tests', ENTRY, true)
+await bundle('bench', join(root, 'test/bench/kernel-bench.ts'), false)
 
 // How the CLI starts Chromium, so that the GPU machine starts its own the same way.
 const found = /** @type {const} */ ({ path: '', source: 'CHROMIUM' })

@@ -1,6 +1,6 @@
 // out[t, i] = (x[t, i] − mean_t) / √(variance_t + epsilon) · weight[i] + bias[i], the variance being mean_i (x[t, i] − mean_t)²
 //
-// x, out [rows, 4·quads] f32; weight, bias [4·quads] f32. A workgroup makes a row. Mean first, then the squares around it: the
+// x [rows, 4·quads] f32; out the same, f32 or f16 (lib/quad-*); weight, bias [4·quads] f32. A workgroup makes a row. Mean first, then the squares around it: the
 // difference of two large sums would lose what the variance is made of.
 
 struct Params {
@@ -12,7 +12,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> output: array<Quad>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 @compute @workgroup_size(THREADS)
@@ -39,6 +39,6 @@ fn main(
   }
   let factor = 1.0 / sqrt(workgroup_sum(squares, thread) / columns + params.epsilon);
   for (var i = thread; i < params.quads; i += THREADS) {
-    output[base + i] = (x[base + i] - mean) * factor * weight[i] + bias[i];
+    output[base + i] = pack_quad((x[base + i] - mean) * factor * weight[i] + bias[i]);
   }
 }

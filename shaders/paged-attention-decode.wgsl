@@ -2,7 +2,7 @@
 //   top = max_slot(score), sum = Σ_slot exp(score − top), partial = Σ_slot exp(score − top) v[slot] / sum,
 //   score = q[head] · k[slot] / √HEAD_DIM
 //
-// roped [tokens, (HEADS + KV_HEADS) · HEAD_DIM] starts with q; pages [blocks, KV_HEADS, 16, HEAD_DIM]; token_sequence, token_slot
+// roped [tokens, ROW_HEADS · HEAD_DIM] starts with q; pages [blocks, KV_HEADS, 16, HEAD_DIM]; token_sequence, token_slot
 // [tokens]; block_table [sequences, max_blocks]; partials [tokens, HEADS, splits, HEAD_DIM]; stats [tokens, HEADS, splits] = top, sum.
 // A split without slots has sum 0 and leaves its partial as it was.
 //
@@ -17,6 +17,7 @@ const HIDDEN: f32 = -1e30;
 override THREADS: u32 = 128u;      // at least COLUMNS and GROUP; 8 divides it
 override TILE: u32 = THREADS / 4u;
 override HEADS: u32 = 1u;
+override ROW_HEADS: u32 = HEADS;    // heads in a row of roped
 override GROUP: u32 = 1u;
 override SCALE: f32 = 0.125;
 override TEAMS: u32 = THREADS / COLUMNS;
@@ -104,7 +105,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let kv_head = first_head / (HEADS / KV_HEADS);
   for (var i = thread; i < QUERIES; i += THREADS) {
     let head = first_head + min(i / COLUMNS, GROUP - 1u);
-    queries[i] = roped[(token * (HEADS + KV_HEADS) + head) * COLUMNS + i % COLUMNS] * SCALE;
+    queries[i] = roped[(token * ROW_HEADS + head) * COLUMNS + i % COLUMNS] * SCALE;
   }
   let half = thread % 2u;
   if (thread < 2u) { tops[half] = vec4<f32>(HIDDEN); }

@@ -3,10 +3,12 @@
 //
 // roped [tokens, (HEADS + KV_HEADS) · HEAD_DIM] starts with q; pages [blocks, KV_HEADS, 16, HEAD_DIM]; block_table [sequences,
 // max_blocks]; tiles [tiles, 4] = first token, tokens (0: nothing to do), row of block_table, slot of the first token;
-// out [tokens, HEADS · HEAD_DIM]. One workgroup per (HEADS_TOGETHER query heads of one kv head, tile): its rows are
-// QUERY_TILE tokens for each of those heads, so that the heads share what is staged. lib/flash-tile does the rest.
+// out [tokens, HEADS · HEAD_DIM]. One workgroup per (HEADS_TOGETHER query heads of one kv head, QUERY_TILE tokens of a tile, of which a
+// tile has up to PARTS times as many): its rows are those tokens for each of those heads, so that the heads share what is staged.
+// lib/flash-tile does the rest.
 
 const QUERY_TILE: u32 = 16u;
+const PARTS: u32 = 4u;
 
 override HEADS: u32 = 1u;
 override HEADS_TOGETHER: u32 = 1u;
@@ -59,12 +61,13 @@ fn store_output(row: u32, column: u32, value: vec4<f32>) {
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-  let tile = tiles[group.y];
-  if (tile.y == 0u) { return; }
-  first_token = tile.x;
-  tokens = tile.y;
+  let tile = tiles[group.y / PARTS];
+  let before = group.y % PARTS * QUERY_TILE;
+  if (tile.y <= before) { return; }
+  first_token = tile.x + before;
+  tokens = min(tile.y - before, QUERY_TILE);
   first_block = tile.z * params.max_blocks;
-  first_slot = tile.w;
+  first_slot = tile.w + before;
   first_head = group.x * HEADS_TOGETHER;
-  attend(thread, tile.w + tile.y);
+  attend(thread, tile.w + min(tile.y, before + QUERY_TILE));
 }

@@ -1,6 +1,6 @@
 // out[t, i] = x[t, i] · weight[i] / √(mean_i x[t, i]² + epsilon)
 //
-// x, out [rows, 4·quads] f32; weight [4·quads] f32. A workgroup makes a row.
+// x [rows, 4·quads] f32; out the same, f32 or f16 (lib/quad-*); weight [4·quads] f32. A workgroup makes a row.
 
 struct Params {
   rows: u32,
@@ -10,7 +10,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> output: array<Quad>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 @compute @workgroup_size(THREADS)
@@ -32,6 +32,6 @@ fn main(
   let mean = workgroup_sum(squares, thread) / f32(params.quads * 4);
   let factor = 1.0 / sqrt(mean + params.epsilon);
   for (var i = thread; i < params.quads; i += THREADS) {
-    output[base + i] = x[base + i] * factor * weight[i];
+    output[base + i] = pack_quad(x[base + i] * factor * weight[i]);
   }
 }

@@ -43,6 +43,7 @@ export type {
   TokenizeInput,
   TokenizeOutput,
   ToolFormat,
+  TraceEvent,
 } from './protocol/engine-api.ts'
 export type { Modality } from './protocol/media.ts'
 export type {

@@ -82,36 +82,27 @@ export async function statsInPage(): Promise<Outcome<EngineStats>> {
   }
 }
 
-/** Bytes read and written per second by copies between two buffers of `bytes`, the best of five. On the page's own device. */
-export async function copyBandwidthInPage({ bytes }: { bytes: number }): Promise<Outcome<number>> {
+/** The trace of a model that was loaded with `profile`, as the text of a file for chrome://tracing and Perfetto. */
+export async function traceInPage(): Promise<Outcome<string>> {
   try {
-    const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' })
-    if (!adapter) throw new Error('WebGPU found no adapter.')
-    const size = Math.min(bytes, adapter.limits.maxBufferSize)
-    const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize: size } })
-    const [from, to] = ['from', 'to'].map((label) =>
-      device.createBuffer({ size, label, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST }),
-    ) as [GPUBuffer, GPUBuffer]
-    const timed = async (copies: number): Promise<number> => {
-      const encoder = device.createCommandEncoder()
-      for (let i = 0; i < copies; i++) encoder.copyBufferToBuffer(from, 0, to, 0, size)
-      const commands = encoder.finish()
-      const start = performance.now()
-      device.queue.submit([commands])
-      await device.queue.onSubmittedWorkDone()
-      return performance.now() - start
-    }
-    await timed(1)
-    let copies = 1
-    while ((await timed(copies)) < 40 && copies < 4096) copies *= 2
-    // The way to the GPU and back is in both times.
-    let best = 0
-    for (let i = 0; i < 5; i++) {
-      const more = (await timed(2 * copies)) - (await timed(copies))
-      if (more > 0) best = Math.max(best, (2 * copies * size * 1000) / more)
-    }
-    device.destroy()
-    return { value: best }
+    const traceEvents = await ((globalThis as unknown as PageGlobals).ocellus as LLM).trace()
+    return { value: JSON.stringify({ traceEvents, displayTimeUnit: 'ns' }) }
+  } catch (error) {
+    const { name, message } = error as Error
+    return { error: { name, message } }
+  }
+}
+
+/** The browser's name and full version. */
+export async function browserInPage(): Promise<Outcome<string>> {
+  interface Brands {
+    getHighEntropyValues(hints: string[]): Promise<{ fullVersionList?: { brand: string; version: string }[] }>
+  }
+  try {
+    const brands = (navigator as unknown as { userAgentData?: Brands }).userAgentData
+    const { fullVersionList = [] } = (await brands?.getHighEntropyValues(['fullVersionList'])) ?? {}
+    const named = fullVersionList.find(({ brand }) => brand === 'Chromium') ?? fullVersionList[0]
+    return { value: named ? `${named.brand} ${named.version}` : navigator.userAgent }
   } catch (error) {
     const { name, message } = error as Error
     return { error: { name, message } }

@@ -1,5 +1,5 @@
 import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink'
-import type { EngineOptions, EngineRequest, EngineStats, ModelInfo, ProgressEvent, WorkerApi } from '../protocol/engine-api.ts'
+import type { EngineOptions, EngineRequest, EngineStats, ModelInfo, ProgressEvent, TraceEvent, WorkerApi } from '../protocol/engine-api.ts'
 import type { EmbeddingRequestOutput, RequestOutput } from '../protocol/outputs.ts'
 import type { SamplingParams } from '../protocol/sampling.ts'
 import { abortError, deviceLostError, invalidRequestError, modelLoadError } from '../util/errors.ts'
@@ -175,6 +175,14 @@ export class LLM {
   /** The engine's counters: tokens, steps, GPU bytes, work per step. */
   stats(): Promise<EngineStats> {
     return this.#engine.call((engine) => engine.stats())
+  }
+
+  /**
+   * What the GPU did of late, dispatch by dispatch (the last 200 000), and the engine meanwhile, for a model loaded with profile: true.
+   * JSON.stringify({ traceEvents }) is a file for chrome://tracing and Perfetto. Errors: InvalidRequestError without profile.
+   */
+  trace(): Promise<TraceEvent[]> {
+    return this.#engine.call((engine) => engine.trace())
   }
 
   /** Ends open requests with AbortError, frees the GPU and ends the worker. A second call waits for the first. */

@@ -1,4 +1,4 @@
-import type { Gpu } from '../gpu/device.ts'
+import { DISABLEABLE, type Gpu } from '../gpu/device.ts'
 import { bytesPerElement } from '../gpu/tensor.ts'
 import { BLOCK_SIZE } from '../layers/batch.ts'
 import type { DecoderShape } from '../models/family.ts'
@@ -45,6 +45,8 @@ export interface EngineConfig {
 const DEFAULT_MAX_MODEL_LEN = 4096
 const DEFAULT_MAX_NUM_SEQS = 16
 const DEFAULT_BATCHED_TOKENS = 512
+/** With subgroup matrices a step of so many tokens takes no longer than one of 512 without: 1024 tokens of a 2B model 30 ms in place of 120 on an H200. */
+const MATRIX_BATCHED_TOKENS = 2048
 /** A software adapter takes seconds for what a GPU does in milliseconds: smaller steps keep it answering. */
 const SOFTWARE_BATCHED_TOKENS = 128
 const DEFAULT_MAX_WAITING = 256
@@ -99,8 +101,8 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
   const processor = given['mm_processor_kwargs']
   if (processor != null && (typeof processor !== 'object' || Array.isArray(processor))) fail('mm_processor_kwargs', 'an object', processor)
   const features = given['disable_features']
-  if (features != null && !(Array.isArray(features) && features.every((feature) => typeof feature === 'string'))) {
-    fail('disable_features', "a list of names such as 'shader-f16' and 'subgroups'", features)
+  if (features != null && !(Array.isArray(features) && features.every((feature) => DISABLEABLE.includes(feature as string)))) {
+    fail('disable_features', `a list of ${DISABLEABLE.join(', ')}`, features)
   }
   return {
     ...options,
@@ -120,7 +122,14 @@ function isModel(model: unknown): boolean {
 
 /** The GPU's limits that sizes depend on. */
 export type GpuFacts = Pick<Gpu, 'software'> & {
+  abilities: Pick<Gpu['abilities'], 'matrices'>
   device: { limits: Pick<GPUSupportedLimits, 'maxBufferSize' | 'maxStorageBufferBindingSize'> }
+}
+
+function batchedTokens({ software, abilities }: GpuFacts, dtype: EngineConfig['dtype']): number {
+  if (software) return SOFTWARE_BATCHED_TOKENS
+  // Models in float32 are multiplied in float32.
+  return abilities.matrices && dtype === 'float16' ? MATRIX_BATCHED_TOKENS : DEFAULT_BATCHED_TOKENS
 }
 
 /** What sizes depend on of a model. */
@@ -151,10 +160,7 @@ export function resolveConfig(options: CheckedOptions, { name: modelName, shape,
     quantization: options.quantization,
     maxModelLength,
     maxSequences,
-    maxBatchedTokens: Math.max(
-      options.max_num_batched_tokens ?? (gpu.software ? SOFTWARE_BATCHED_TOKENS : DEFAULT_BATCHED_TOKENS),
-      maxSequences,
-    ),
+    maxBatchedTokens: Math.max(options.max_num_batched_tokens ?? batchedTokens(gpu, dtype), maxSequences),
     maxPromptRows: Math.max(1, Math.min(256, Math.floor(PROMPT_LOGITS_BYTES / (shape.vocabulary * 4)))),
     kvBlocks: kvBlocks({ ...options, dtype }, maxModelLength, maxSequences, shape, bindable) + 1,
     tableColumns: Math.ceil((maxModelLength + MAX_OVERRUN) / BLOCK_SIZE),

@@ -8,6 +8,7 @@ import type {
   ProgressEvent,
   TokenizeInput,
   TokenizeOutput,
+  TraceEvent,
 } from '../protocol/engine-api.ts'
 import { chooseChatTemplate } from '../text/chat-template-source.ts'
 import { abortError, invalidRequestError, messageOf, queueFullError } from '../util/errors.ts'
@@ -18,11 +19,14 @@ import { type LoadedModel, loadModel } from './load-model.ts'
 import { type AccessEnvironment, openModel } from './model-access.ts'
 import { closeMedia } from './prepare-media.ts'
 import { Reader } from './reader.ts'
+import type { MakeConverter } from './row-converter.ts'
 import { warmUp } from './warm-up.ts'
 
 /** What an engine may be made to use in place of the platform's own. */
 export interface EngineEnvironment extends AccessEnvironment {
   readonly gpu?: GPU
+  /** What converts weights. Default: the engine itself. */
+  readonly makeConverter?: MakeConverter
 }
 
 /**
@@ -57,7 +61,8 @@ export class Engine implements EngineApi {
       const { signal } = loading
       const { source, openId, keeping, save } = await openModel(checked, signal, this.#environment)
       const tell = (event: ProgressEvent): void => tellSafely(onProgress, event)
-      const model = await loadModel({ source, openId, options: checked, onProgress: tell, signal, gpu: this.#environment.gpu, keeping })
+      const { gpu, makeConverter } = this.#environment
+      const model = await loadModel({ source, openId, options: checked, onProgress: tell, signal, gpu, keeping, makeConverter })
       this.#model = model
       this.#watch(model)
       await warmUp(model, tell, signal)
@@ -116,7 +121,7 @@ export class Engine implements EngineApi {
   }
 
   async stats(): Promise<EngineStats> {
-    const { gpu, core, scheduler, kv, loadTimes, kernelTimes } = this.#ready()
+    const { gpu, core, scheduler, kv, loadTimes, profiler } = this.#ready()
     const { counters } = gpu
     return {
       steps: core.counters.steps,
@@ -128,6 +133,7 @@ export class Engine implements EngineApi {
       bind_groups: counters.bindGroups,
       buffers: counters.buffers,
       queue_writes: counters.queueWrites,
+      step_cpu_ms: counters.stepMilliseconds,
       media_encoded: counters.encodes,
       media_encode_ms: counters.encodeMilliseconds,
       load: {
@@ -142,8 +148,14 @@ export class Engine implements EngineApi {
       waiting: scheduler.waiting.length,
       kv_blocks_used: kv.usedCount,
       kv_blocks_total: kv.total,
-      ...(kernelTimes && { kernels: Object.fromEntries([...kernelTimes].map(([name, time]) => [name, { ...time }])) }),
+      ...(profiler && { kernels: Object.fromEntries([...profiler.times].map(([name, time]) => [name, { ...time }])) }),
     }
+  }
+
+  async trace(): Promise<TraceEvent[]> {
+    const { profiler } = this.#ready()
+    if (!profiler) throw invalidRequestError('There is no trace: the model was loaded without profile; load it with profile: true.')
+    return profiler.trace()
   }
 
   async dispose(): Promise<void> {

@@ -1,5 +1,5 @@
 import { type Gpu, openGpu } from '../gpu/device.ts'
-import { createProfiler } from '../gpu/profiler.ts'
+import { createProfiler, type Profiler } from '../gpu/profiler.ts'
 import { bufferOf } from '../gpu/program.ts'
 import type { Tensor } from '../gpu/tensor.ts'
 import { BLOCK_SIZE, type KvLayer } from '../layers/batch.ts'
@@ -22,6 +22,7 @@ import { type LoadedFiles, readModelFiles } from './model-files.ts'
 import { joinParts } from './model-parts.ts'
 import { ModelRunner } from './model-runner.ts'
 import { bindableBytes, checkMemory, memoryNeeds, memoryRefused } from './plan-memory.ts'
+import type { MakeConverter } from './row-converter.ts'
 import { Scheduler } from './scheduler.ts'
 import { planWeights } from './weight-loader.ts'
 import type { WeightKeeping } from './weight-stream.ts'
@@ -40,8 +41,8 @@ export interface LoadedModel {
   /** Drops everything that a failed GPU command may have spoilt: recordings, cached prefixes, encoded media. */
   readonly forget: () => void
   readonly loadTimes: LoadTimes
-  /** GPU time by kernel, when profiling. */
-  readonly kernelTimes: ReadonlyMap<string, { calls: number; milliseconds: number }> | undefined
+  /** GPU time of every dispatch, when profiling. */
+  readonly profiler: Profiler | undefined
 }
 
 /** What loading a model takes. */
@@ -56,6 +57,7 @@ export interface LoadContext {
   readonly gpu: GPU | undefined
   /** Where converted weights are kept; undefined: nowhere. */
   readonly keeping?: Omit<WeightKeeping, 'model' | 'recipe'> | undefined
+  readonly makeConverter?: MakeConverter | undefined
 }
 
 /** Loads a model from its files to an engine that runs. Errors: ModelLoadError, WebGPUUnavailableError, AbortError; the GPU is then freed. */
@@ -73,18 +75,14 @@ export async function loadModel(context: LoadContext): Promise<LoadedModel> {
   try {
     const profiler = options.profile ? createProfiler(gpu) : undefined
     const model = await loadOn(gpu, context, profiler)
-    return { ...model, kernelTimes: profiler?.times }
+    return { ...model, profiler }
   } catch (error) {
     gpu.destroy()
     throw error
   }
 }
 
-async function loadOn(
-  gpu: Gpu,
-  context: LoadContext,
-  profiler: ReturnType<typeof createProfiler> | undefined,
-): Promise<Omit<LoadedModel, 'kernelTimes'>> {
+async function loadOn(gpu: Gpu, context: LoadContext, profiler: Profiler | undefined): Promise<Omit<LoadedModel, 'profiler'>> {
   const { options } = context
   const { name } = context.source
   const { files, modelType, family, checkpoint } = await readModel(context)
@@ -145,14 +143,14 @@ interface PlanFacts {
 /** A model's weights as they will be stored, after a look at whether they can be. Errors: ModelLoadError. */
 function planModel<W>(
   gpu: Gpu,
-  { source, onProgress, signal, keeping }: LoadContext,
+  { source, onProgress, signal, keeping, makeConverter }: LoadContext,
   { checkpoint, modelType, config, shape, withoutHead, loadTimes }: PlanFacts,
   declare: (reader: WeightReader) => W,
 ) {
   const { dtype, quantization } = config
   const recipe = [dtype, ...(quantization === 'none' ? [] : [quantization]), ...(withoutHead ? ['embed'] : [])].join(', ')
   const options = {
-    ...{ modelType, dtype, quantization, withoutHead, signal, times: loadTimes, bindable: bindableBytes(gpu) },
+    ...{ modelType, dtype, quantization, withoutHead, signal, makeConverter, times: loadTimes, bindable: bindableBytes(gpu) },
     onProgress: weightProgress(source.name, onProgress),
     keeping: keeping && { ...keeping, model: source.name, recipe },
   }

@@ -63,7 +63,7 @@ export class MediaEncoder {
     }
     const start = performance.now()
     const encoder = this.#gpu.device.createCommandEncoder({ label: 'encode media' })
-    if (this.#profiler) this.#profiler.encode(program, encoder)
+    if (this.#profiler) this.#profiler.encode(program, encoder, { label: `encode ${media.kind}` })
     else {
       const pass = encoder.beginComputePass({ label: 'encode media' })
       program.encode(pass)

@@ -7,19 +7,12 @@ import type { WeightFormat } from '../layers/weights.ts'
 import { modelLoadError } from '../util/errors.ts'
 import { sha256OfText } from '../util/sha256.ts'
 import { CHUNK_BYTES, type Checkpoint } from '../weights/checkpoint.ts'
-import {
-  bytesPerRow,
-  CONVERSION,
-  type ConvertedRows,
-  convertRows,
-  dtypeBytes,
-  type FloatDtype,
-  type StoredDtype,
-  transposeRows,
-} from '../weights/convert.ts'
+import { bytesPerRow, CONVERSION, type ConvertedRows, dtypeBytes, type StoredDtype } from '../weights/convert.ts'
 import { BLOCK_BYTES, type Block, type Piece, planBlocks, rangesOf } from '../weights/weight-blocks.ts'
 import { FileProgress, type TellProgress } from './file-progress.ts'
 import type { LoadTimes } from './load-times.ts'
+import { OrderedWork } from './ordered-work.ts'
+import { convertHere, type MakeConverter, type RowConverter } from './row-converter.ts'
 
 /** Where a checkpoint tensor's rows go. */
 export interface WeightTarget {
@@ -59,6 +52,8 @@ export interface StreamWeightsOptions {
   readonly keeping?: WeightKeeping | undefined
   /** Counts what loading takes. */
   readonly times?: LoadTimes
+  /** What converts rows, for so many bytes of the checkpoint. Default: this thread does. */
+  readonly makeConverter?: MakeConverter | undefined
   /** Most bytes of the checkpoint converted at a time (default 8 MB), and bytes at which a block of the cache is closed (16 MiB). */
   readonly chunkBytes?: number
   readonly blockBytes?: number
@@ -111,6 +106,8 @@ class WeightStream {
   readonly #progress: FileProgress
   readonly #taken = new Set<number>()
   #ahead = 0
+  /** Milliseconds that converted rows took on their way to the GPU and the cache. */
+  #aside = 0
 
   constructor(gpu: Gpu, checkpoint: Checkpoint, targets: readonly WeightTarget[], options: StreamWeightsOptions) {
     this.#gpu = gpu
@@ -165,33 +162,50 @@ class WeightStream {
       return range ? [{ name: target.stored, rowBytes: rowBytesOf(target), ...range }] : []
     })
     const gathering = sink && new Gathering(this.#blocks, missing, sink)
-    const onChunk = async (name: string, offset: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
+    const converter = this.#options.makeConverter?.(wanted.reduce((sum, { begin, end }) => sum + end - begin, 0)) ?? HERE
+    const work = new OrderedWork(converter.width)
+    const onChunk = (name: string, offset: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
       const target = this.#target(name)
-      const start = performance.now()
-      const converted = convert(target, bytes)
-      const convertedAt = performance.now()
-      this.#upload(target, offset, converted)
-      await this.#settle()
-      this.#count({ convert: convertedAt - start, upload: performance.now() - convertedAt, bytes: bytes.length })
-      await gathering?.add(name, offset, converted)
+      const length = bytes.length
+      const finish = async (converted: ConvertedRows): Promise<void> => {
+        checkOverflow(target, converted)
+        const start = performance.now()
+        this.#upload(target, offset, converted)
+        await this.#settle()
+        this.#count({ upload: performance.now() - start, bytes: length })
+        await gathering?.add(name, offset, converted)
+        this.#aside += performance.now() - start
+      }
+      const { dtype, cols, format, transposed = false } = target
+      return this.#waitFor(() => work.add(name, () => converter.convert({ bytes, dtype, cols, format, transposed }), finish))
     }
     const onReplaced = (): void => {
       sink?.abandon()
       if (this.#taken.size > 0) throw new ReplacedError()
     }
-    const onProgress = this.#progress.streamed
-    await this.#checkpoint.streamTensors(wanted, onChunk, {
-      signal: this.#options.signal,
-      onProgress,
-      onReplaced,
-      chunkBytes: this.#chunkBytes,
-    })
+    const { signal } = this.#options
+    try {
+      const onProgress = this.#progress.streamed
+      await this.#checkpoint.streamTensors(wanted, onChunk, { signal, onProgress, onReplaced, chunkBytes: this.#chunkBytes })
+      await this.#waitFor(() => work.end())
+    } finally {
+      // What has been begun writes to buffers that whoever is told of a failure may free.
+      await work.settle()
+      converter.close()
+    }
   }
 
-  #count({ convert = 0, upload, bytes }: { convert?: number; upload: number; bytes: number }): void {
+  /** Counts waiting as conversion, as far as it is not for the GPU's queue or the cache. */
+  async #waitFor(work: () => Promise<void>): Promise<void> {
+    const { times } = this.#options
+    const [start, aside] = [performance.now(), this.#aside]
+    await work()
+    if (times) times.convert += Math.max(0, performance.now() - start - (this.#aside - aside))
+  }
+
+  #count({ upload, bytes }: { upload: number; bytes: number }): void {
     const { times } = this.#options
     if (!times) return
-    times.convert += convert
     times.upload += upload
     times.bytes += bytes
   }
@@ -283,10 +297,12 @@ function inFileOrder({ files, tensors }: Checkpoint, targets: readonly WeightTar
   })
 }
 
-function convert({ stored, dtype, cols, format, transposed }: WeightTarget, bytes: Uint8Array<ArrayBuffer>): ConvertedRows {
-  const rows = convertRows(transposed ? transposeRows(bytes, dtype as FloatDtype, cols) : bytes, dtype, cols, format)
-  if (rows.overflow === 0) return rows
+/** This thread as a converter. */
+const HERE: RowConverter = { width: 1, convert: convertHere, close: () => {} }
+
+function checkOverflow({ stored, format }: WeightTarget, { overflow }: ConvertedRows): void {
+  if (overflow === 0) return
   throw modelLoadError(
-    `Tensor '${stored}' has ${rows.overflow} values that ${format} cannot hold; load with dtype: 'float32' and no quantization.`,
+    `Tensor '${stored}' has ${overflow} values that ${format} cannot hold; load with dtype: 'float32' and no quantization.`,
   )
 }

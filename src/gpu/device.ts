@@ -1,4 +1,5 @@
 import { deviceLostError, modelLoadError, outOfMemoryError, webGPUUnavailableError } from '../util/errors.ts'
+import { type Abilities, abilitiesOf, MATRIX_FEATURE } from './abilities.ts'
 import type { Constants, Kernel } from './kernel.ts'
 import { byteSize, type DType, type Tensor } from './tensor.ts'
 
@@ -14,6 +15,8 @@ export interface GpuCounters {
   /** Media items encoded, and the time from handing each to the GPU to its end. */
   encodes: number
   encodeMilliseconds: number
+  /** What the CPU spends on preparing steps, encoding and submitting them; recording is not in it. */
+  stepMilliseconds: number
 }
 
 /** A compiled kernel with the layouts its bind groups are made from. */
@@ -27,6 +30,8 @@ export interface Gpu {
   readonly device: GPUDevice
   readonly adapterInfo: GPUAdapterInfo
   readonly software: boolean
+  /** What the kernels of recordings may use. */
+  readonly abilities: Abilities
   readonly timestamps: boolean
   readonly counters: GpuCounters
   /** Resolves with a DeviceLostError when the device goes away without destroy(). */
@@ -49,15 +54,26 @@ export interface Gpu {
    * ModelLoadError while a model is loaded, OutOfMemoryError while requests are served.
    */
   guardAllocations<T>(what: string, work: () => Promise<T> | T, stage?: 'loading' | 'serving'): Promise<T>
+  /** From now on recordings compute in f32 only, for models in float32, whose answers are exact. */
+  keepExact(): void
   destroy(): void
 }
 
 /** Features that are used where present and never needed. */
-const WANTED_FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query']
+const WANTED_FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', MATRIX_FEATURE]
+
+/** In place of a feature: kernels as for hardware, also where the GPU is a CPU. */
+const SOFTWARE_KERNELS = 'software-kernels'
+
+/** What subgroup matrices are called until their feature has its final name. */
+const SUBGROUP_MATRIX = 'subgroup-matrix'
+
+/** Names that openGpu's `disabled` knows. */
+export const DISABLEABLE: readonly string[] = [...WANTED_FEATURES, SUBGROUP_MATRIX, SOFTWARE_KERNELS]
 
 /**
  * Opens the GPU with the adapter's own limits and the features we can use.
- * disabled: features to leave out, for comparison. Errors: WebGPUUnavailableError with the reason.
+ * disabled: features to leave out, for comparison, 'subgroup-matrix' among them; 'software-kernels' for kernels as on hardware. Errors: WebGPUUnavailableError with the reason.
  */
 export async function openGpu(options: { gpu?: GPU; disabled?: readonly string[] } = {}): Promise<Gpu> {
   const gpu = options.gpu ?? globalThis.navigator?.gpu
@@ -70,11 +86,14 @@ export async function openGpu(options: { gpu?: GPU; disabled?: readonly string[]
     throw webGPUUnavailableError(
       'WebGPU found no adapter; check that hardware acceleration is on, or start Chromium with --enable-unsafe-webgpu --use-webgpu-adapter=swiftshader.',
     )
-  const disabled = new Set(options.disabled ?? [])
+  const disabled = new Set((options.disabled ?? []).map((name) => (name === SUBGROUP_MATRIX ? MATRIX_FEATURE : name)))
   const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature) && !disabled.has(feature))
   const device = await adapter.requestDevice({ requiredFeatures, requiredLimits: usableLimits(adapter.limits), label: 'ocellus' })
-  return new OpenGpu(device, adapter.info)
+  return new OpenGpu(device, adapter.info, disabled)
 }
+
+const isSoftware = ({ isFallbackAdapter, architecture, description, vendor }: GPUAdapterInfo): boolean =>
+  isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|warp|software/i.test(`${architecture} ${description} ${vendor}`)
 
 /** The adapter's own limits, for those that decide what we can do. */
 function usableLimits(limits: GPUSupportedLimits): Record<string, number> {
@@ -99,17 +118,17 @@ class OpenGpu implements Gpu {
   readonly none: Tensor
   readonly counters: GpuCounters = {
     ...{ submits: 0, dispatches: 0, bindGroups: 0, buffers: 0, queueWrites: 0, bytes: 0, bytesPeak: 0 },
-    ...{ encodes: 0, encodeMilliseconds: 0 },
+    ...{ encodes: 0, encodeMilliseconds: 0, stepMilliseconds: 0 },
   }
   readonly #pipelines = new Map<string, Promise<Pipeline>>()
   readonly #live = new Set<GPUBuffer>()
+  #abilities: Abilities
 
-  constructor(device: GPUDevice, info: GPUAdapterInfo) {
+  constructor(device: GPUDevice, info: GPUAdapterInfo, disabled: ReadonlySet<string>) {
     this.device = device
     this.adapterInfo = info
-    this.software =
-      info.isFallbackAdapter === true ||
-      /swiftshader|llvmpipe|lavapipe|warp|software/i.test(`${info.architecture} ${info.description} ${info.vendor}`)
+    this.software = isSoftware(info) && !disabled.has(SOFTWARE_KERNELS)
+    this.#abilities = abilitiesOf(device, info)
     this.timestamps = device.features.has('timestamp-query')
     this.paramsLayout = device.createBindGroupLayout({
       label: 'params',
@@ -122,6 +141,14 @@ class OpenGpu implements Gpu {
           resolve(deviceLostError(`The GPU device was lost (${info.message || info.reason || 'unknown reason'}); create the LLM again.`))
       })
     })
+  }
+
+  get abilities(): Abilities {
+    return this.#abilities
+  }
+
+  keepExact(): void {
+    this.#abilities = { ...this.#abilities, f16: false, matrices: false }
   }
 
   allocate(dtype: DType, shape: readonly number[], label: string): Tensor {

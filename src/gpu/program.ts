@@ -1,8 +1,10 @@
+import type { Abilities } from './abilities.ts'
 import { type Gpu, type Pipeline, servingError } from './device.ts'
 import type { Kernel } from './kernel.ts'
 import type { ScratchLease, ScratchPool } from './scratch-pool.ts'
 import type { DispatchCall, Step } from './step.ts'
 import { byteSize, type DType, type Storage, type Tensor } from './tensor.ts'
+import { type Traffic, trafficOf } from './traffic.ts'
 
 /** Uniform blocks are bound at multiples of this (WebGPU's default minUniformBufferOffsetAlignment). */
 const PARAMS_STRIDE = 256
@@ -24,6 +26,8 @@ export interface Program {
   readonly dispatchCount: number
   /** Kernel names in order, for the profiler. */
   readonly names: readonly string[]
+  /** Bytes that each moves, in the same order. */
+  readonly traffic: readonly Traffic[]
   /** Encodes every dispatch into one pass. */
   encode(pass: GPUComputePassEncoder): void
   /** Encodes one dispatch, for the profiler. */
@@ -63,6 +67,7 @@ export async function recordProgram(gpu: Gpu, pool: ScratchPool, forward: (step:
 
 class Recorder implements Step {
   readonly software: boolean
+  readonly abilities: Abilities
   readonly none: Tensor
   readonly calls: Recorded[] = []
   readonly scratchStorages = new Set<Storage>()
@@ -73,6 +78,7 @@ class Recorder implements Step {
   constructor(gpu: Gpu) {
     this.#gpu = gpu
     this.software = gpu.software
+    this.abilities = gpu.abilities
     this.none = gpu.none
   }
 
@@ -200,6 +206,7 @@ function buildProgram(gpu: Gpu, recorder: Recorder, pipelines: readonly Pipeline
   return {
     dispatchCount: commands.length,
     names: commands.map((command) => command.name),
+    traffic: calls.map(({ kernel, buffers }) => trafficOf(kernel, buffers, gpu.none)),
     encodeOne,
     encode(pass) {
       for (let i = 0; i < commands.length; i++) encodeOne(pass, i)

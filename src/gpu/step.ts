@@ -1,3 +1,4 @@
+import type { Abilities } from './abilities.ts'
 import type { Constants, Kernel } from './kernel.ts'
 import type { DType, Tensor } from './tensor.ts'
 
@@ -25,6 +26,8 @@ export interface Step {
    * threads that each do much.
    */
   readonly software: boolean
+  /** Which kernels may be chosen. */
+  readonly abilities: Abilities
   /** Stands in for an input that a kernel binds but does not read for these constants (a missing bias, say). 64 zeros, f32. */
   readonly none: Tensor
   /** A tensor that lives until its last use in this recording; its memory is then given to others. Contents start undefined. */

@@ -1,4 +1,5 @@
 // reference: matmul
+import activate from '../../shaders/lib/activate.wgsl'
 import activation from '../../shaders/lib/activation.wgsl'
 import epilogue from '../../shaders/lib/epilogue.wgsl'
 import code from '../../shaders/matmul-direct.wgsl'
@@ -10,7 +11,7 @@ import { perFormat } from './lib/weight-code.ts'
 const kernels = perFormat((format, weight) =>
   defineKernel({
     name: `matmul-direct-${format}`,
-    code: [weight, activation, epilogue, code],
+    code: [weight, activation, activate, epilogue, code],
     buffers: ['x', 'weight', 'scales', 'bias', 'residual', 'output'],
     params: { tokens: 'u32', rows: 'u32', quads: 'u32', has_bias: 'u32', has_residual: 'u32' },
   }),

@@ -1,4 +1,5 @@
 // reference: matmul
+import activate from '../../shaders/lib/activate.wgsl'
 import activation from '../../shaders/lib/activation.wgsl'
 import epilogue from '../../shaders/lib/epilogue.wgsl'
 import code from '../../shaders/matvec.wgsl'
@@ -11,7 +12,7 @@ import { chunkColumns, perFormat } from './lib/weight-code.ts'
 const kernels = perFormat((format, weight) =>
   defineKernel({
     name: `matvec-${format}`,
-    code: [weight, activation, epilogue, code],
+    code: [weight, activation, activate, epilogue, code],
     buffers: ['x', 'weight', 'scales', 'bias', 'residual', 'norm', 'output'],
     params: { tokens: 'u32', rows: 'u32', chunks: 'u32', has_bias: 'u32', has_residual: 'u32', epsilon: 'f32' },
   }),

@@ -31,7 +31,7 @@ export interface SplitAttention {
 
 /**
  * Attention of tokens that each are the only one of their sequence, keys divided evenly among `splits` workgroups in runs of 32
- * slots. roped: f32 [tokens, (heads + kvHeads) · headDim], q first; k, v: f16 or f32 [blocks, kvHeads, 16, headDim].
+ * slots. roped: f32 [tokens, (heads + kvHeads) · headDim], q first, or q alone; k, v: f16 or f32 [blocks, kvHeads, 16, headDim].
  */
 export function pagedAttentionDecode(
   step: Step,
@@ -41,11 +41,13 @@ export function pagedAttentionDecode(
   heads: number,
   splits: number,
 ): SplitAttention {
-  const [tokens] = matrixShape('pagedAttentionDecode roped', roped)
+  const [tokens, width] = matrixShape('pagedAttentionDecode roped', roped)
   const [, kvHeads = 0, , headDim = 0] = kv.k.shape
   expectHeadDim(headDim)
   expectShape('pagedAttentionDecode v', kv.v, kv.k.shape)
-  expectShape('pagedAttentionDecode roped', roped, [tokens, (heads + kvHeads) * headDim])
+  // Of a fused step q stands by itself.
+  const rowHeads = width === heads * headDim ? heads : heads + kvHeads
+  expectShape('pagedAttentionDecode roped', roped, [tokens, rowHeads * headDim])
   const [, maxBlocks] = matrixShape('pagedAttentionDecode blockTable', places.blockTable)
   const group = groupSize(heads / kvHeads)
   const partials = step.scratch('f32', [tokens, heads, splits, headDim])
@@ -55,6 +57,7 @@ export function pagedAttentionDecode(
     params: { max_blocks: maxBlocks, splits },
     constants: {
       HEADS: heads,
+      ROW_HEADS: rowHeads,
       KV_HEADS: kvHeads,
       HEAD_DIM: headDim,
       GROUP: group,

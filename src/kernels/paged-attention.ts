@@ -8,8 +8,9 @@ import type { Step } from '../gpu/step.ts'
 import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
 import { expectHeadDim, flashTile } from '../util/flash-tile.ts'
 
-/** Query tokens per tile; the shader's constant of that name, and layers/batch.ts's. */
+/** Query tokens of a workgroup, and how many workgroups a tile may need: the shader's constants of those names. */
 const QUERY_TILE = 16
+const PARTS = 4
 
 const kernelFor = (name: string, storage: string): Kernel =>
   defineKernel({
@@ -24,7 +25,7 @@ const kernels = { f16: kernelFor('paged-attention-f16', kvF16), f32: kernelFor('
 /**
  * Causal attention of many tokens over their sequences' pages. roped: f32 [tokens, (heads + kvHeads) · headDim], q first;
  * k, v: f16 or f32 [blocks, kvHeads, 16, headDim]; blockTable: u32 [sequences, max blocks]; tiles: u32 [tiles, 4] = first token,
- * tokens (up to 16; 0: unused), row of blockTable, slot of the first token. Gives f32 [tokens, heads · headDim]; tokens that no tile
+ * tokens (up to 64; 0: unused), row of blockTable, slot of the first token. Gives f32 [tokens, heads · headDim]; tokens that no tile
  * names stay undefined.
  */
 export function pagedAttention(
@@ -55,7 +56,7 @@ export function pagedAttention(
       SCALE: headDim ** -0.5,
       ...flashTile(headDim, QUERY_TILE * together),
     },
-    workgroups: [heads / together, tileCount],
+    workgroups: [heads / together, tileCount * PARTS],
   })
   return out
 }

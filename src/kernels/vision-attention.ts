@@ -5,8 +5,11 @@ import type { Step } from '../gpu/step.ts'
 import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
 import { expectHeadDim, flashTile } from '../util/flash-tile.ts'
 
-/** Query rows of a workgroup. */
-const ROWS = 32
+/**
+ * Query rows of a workgroup. On an H200 4096 rows of 16 heads of 80 take 10.6 ms with 64, 16.4 ms with 32; heads of more dims leave no memory
+ * for as many.
+ */
+const rowsFor = (headDim: number, software: boolean): number => (headDim <= 80 && !software ? 64 : 32)
 
 const kernel = defineKernel({
   name: 'vision-attention',
@@ -32,6 +35,7 @@ export function visionAttention(
   if (queryKeys !== qkv) expectShape('visionAttention queryKeys', queryKeys, [rows, 2 * heads * headDim])
   expectShape('visionAttention qkv', qkv, [rows, 3 * heads * headDim])
   if (rows % segment !== 0) throw new Error(`visionAttention has ${rows} rows, which are no whole segments of ${segment}`)
+  const rowsEach = rowsFor(headDim, step.software)
   const out = step.scratch('f32', [rows, heads * headDim])
   step.dispatch(kernel, {
     buffers: [queryKeys, qkv, out],
@@ -41,9 +45,9 @@ export function visionAttention(
       HEAD_DIM: headDim,
       UNTURNED: queryKeys === qkv ? 1 : 0,
       SCALE: headDim ** -0.5,
-      ...flashTile(headDim, ROWS),
+      ...flashTile(headDim, rowsEach),
     },
-    workgroups: [Math.ceil(segment / ROWS), heads, rows / segment],
+    workgroups: [Math.ceil(segment / rowsEach), heads, rows / segment],
   })
   return out
 }

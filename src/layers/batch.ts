@@ -4,7 +4,7 @@ import type { Tensor } from '../gpu/tensor.ts'
 export const BLOCK_SIZE = 16
 
 /** Query tokens per attention tile; tiles never cross a sequence. */
-export const QUERY_TILE = 16
+export const QUERY_TILE = 64
 
 /** In Batch.mediaRows: this token's embedding comes from the vocabulary, not from media. */
 export const NO_MEDIA_ROW = 0xffffffff
@@ -26,6 +26,8 @@ export interface Batch {
   readonly sequences: number
   /** Rows of hidden states that go through the head. */
   readonly sampleRows: number
+  /** Every sequence brings one token and chooses the next: sampleIndex is 0…T−1. */
+  readonly decode: boolean
   /** KV splits per sequence for the one-token-each case, chosen from the longest sequence. */
   readonly kvSplits: number
   /** u32 [T] vocabulary ids. */

@@ -1,14 +1,15 @@
 import type { Step } from '../gpu/step.ts'
 import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
-import { layerNormKernel } from '../kernels/layer-norm.ts'
+import { layerNormKernels } from '../kernels/layer-norm.ts'
 import { foldWorkgroups } from '../kernels/lib/fold-workgroups.ts'
-import { rmsNormKernel } from '../kernels/rms-norm.ts'
+import type { Stored } from '../kernels/lib/quad-code.ts'
+import { rmsNormKernels } from '../kernels/rms-norm.ts'
 
-/** x / √(mean x² + epsilon) · weight for each row. x: f32 [tokens, width], weight: f32 [width]; 4 divides width. Result: f32 like x. */
-export function rmsNorm(step: Step, x: Tensor, weight: Tensor, epsilon: number): Tensor {
+/** x / √(mean x² + epsilon) · weight for each row. x: f32 [tokens, width], weight: f32 [width]; 4 divides width. Result: like x, stored as f32 or f16. */
+export function rmsNorm(step: Step, x: Tensor, weight: Tensor, epsilon: number, stored: Stored = 'f32'): Tensor {
   const [rows, width] = normShape(x, [weight])
-  const output = step.scratch('f32', [rows, width])
-  step.dispatch(rmsNormKernel, {
+  const output = step.scratch(stored, [rows, width])
+  step.dispatch(rmsNormKernels[stored], {
     buffers: [x, weight, output],
     params: { rows, quads: width / 4, epsilon },
     constants: { THREADS: threadsFor(step) },
@@ -19,12 +20,12 @@ export function rmsNorm(step: Step, x: Tensor, weight: Tensor, epsilon: number):
 
 /**
  * (x − mean) / √(variance + epsilon) · weight + bias for each row. x: f32 [tokens, width], weight and bias: f32 [width]; 4 divides
- * width. Result: f32 like x.
+ * width. Result: like x, stored as f32 or f16.
  */
-export function layerNorm(step: Step, x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+export function layerNorm(step: Step, x: Tensor, weight: Tensor, bias: Tensor, epsilon: number, stored: Stored = 'f32'): Tensor {
   const [rows, width] = normShape(x, [weight, bias])
-  const output = step.scratch('f32', [rows, width])
-  step.dispatch(layerNormKernel, {
+  const output = step.scratch(stored, [rows, width])
+  step.dispatch(layerNormKernels[stored], {
     buffers: [x, weight, bias, output],
     params: { rows, quads: width / 4, epsilon },
     constants: { THREADS: threadsFor(step) },

@@ -1,34 +1,19 @@
 import type { Step } from '../gpu/step.ts'
 import type { Tensor } from '../gpu/tensor.ts'
-import { selfAttention } from '../layers/attention.ts'
+import { type SelfAttentionOptions, selfAttention } from '../layers/attention.ts'
 import type { Batch } from '../layers/batch.ts'
+import { batchStep, takesBatchStep } from '../layers/batch-step.ts'
+import { type DecodeLayer, type DecodeModel, decodeStep, takesDecodeStep } from '../layers/decode-step.ts'
 import { embed, selectRows } from '../layers/embedding.ts'
 import { gatedLinear, linear } from '../layers/linear.ts'
 import { rmsNorm } from '../layers/norm.ts'
-import type { LinearPart, LinearWeight, WeightReader } from '../layers/weights.ts'
+import type { LinearPart, WeightReader } from '../layers/weights.ts'
 import { inverseFrequencies, ropeTable } from '../util/rope-table.ts'
 import type { DecoderConfig } from './decoder-config.ts'
 import type { DecoderShape, HostArray } from './family.ts'
 
-/** One pre-norm layer: grouped-query attention and SwiGLU. */
-interface DecoderLayer {
-  readonly inputNorm: Tensor
-  /** q | k | v by rows. */
-  readonly qkv: LinearWeight
-  readonly o: LinearWeight
-  readonly postNorm: Tensor
-  /** gate | up by rows. */
-  readonly gateUp: LinearWeight
-  readonly down: LinearWeight
-}
-
 /** A Llama-style decoder's weights. */
-export interface DecoderWeights {
-  readonly embedding: LinearWeight
-  readonly layers: readonly DecoderLayer[]
-  readonly norm: Tensor
-  readonly head: LinearWeight
-}
+export type DecoderWeights = DecodeModel
 
 /** Where a decoder's tensors stand. */
 export interface DecoderScopes {
@@ -38,7 +23,7 @@ export interface DecoderScopes {
   readonly head: WeightReader
 }
 
-function readLayer(w: WeightReader, config: DecoderConfig): DecoderLayer {
+function readLayer(w: WeightReader, config: DecoderConfig): DecodeLayer {
   const { hidden, intermediate, heads, kvHeads, headDim, qkvBias: bias, fused } = config
   const attn = w.scope('self_attn')
   const mlp = w.scope('mlp')
@@ -110,7 +95,18 @@ export function forwardDecoder(
   batch: Batch,
   tables: Readonly<Record<string, Tensor>>,
 ): Tensor {
+  const options = { ...attentionOptions(c, tables), epsilon: c.rmsNormEps }
+  if (takesBatchStep(step, w, batch, options)) return batchStep(step, w, batch, options)
+  if (takesDecodeStep(step, w, batch)) return decodeStep(step, w, batch, options)
   return linear(step, decodeHidden(step, w, c, batch, tables), w.head)
+}
+
+function attentionOptions(
+  { heads, kvHeads, headDim, sections }: DecoderConfig,
+  tables: Readonly<Record<string, Tensor>>,
+): SelfAttentionOptions {
+  const { cos, sin } = tables as { cos: Tensor; sin: Tensor }
+  return { heads, kvHeads, headDim, sections, cos, sin }
 }
 
 /** The same up to the final norm: f32 [batch.sampleRows, hidden], what embedding models pool. */
@@ -121,16 +117,16 @@ export function decodeHidden(
   batch: Batch,
   tables: Readonly<Record<string, Tensor>>,
 ): Tensor {
-  const { cos, sin } = tables as { cos: Tensor; sin: Tensor }
-  const rope = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim, sections: c.sections, cos, sin }
+  const rope = attentionOptions(c, tables)
   let x = embed(step, w.embedding, batch)
   w.layers.forEach((layer, i) => {
     const kv = batch.kv[i]
     if (!kv) throw new Error(`the batch has no KV pages for layer ${i}`)
-    const qkv = linear(step, rmsNorm(step, x, layer.inputNorm, c.rmsNormEps), layer.qkv)
-    x = linear(step, selfAttention(step, qkv, kv, batch, rope), layer.o, { residual: x })
-    const gated = gatedLinear(step, rmsNorm(step, x, layer.postNorm, c.rmsNormEps), layer.gateUp)
-    x = linear(step, gated, layer.down, { residual: x })
+    const { qkv, o, gateUp, down } = layer
+    const heads = linear(step, x, qkv, { norm: { weight: layer.inputNorm, epsilon: c.rmsNormEps } })
+    x = linear(step, selfAttention(step, heads, kv, batch, { ...rope, next: o }), o, { residual: x })
+    const gated = gatedLinear(step, x, gateUp, { norm: { weight: layer.postNorm, epsilon: c.rmsNormEps }, next: down })
+    x = linear(step, gated, down, { residual: x })
   })
   return rmsNorm(step, selectRows(step, x, batch.sampleIndex), w.norm, c.rmsNormEps)
 }

@@ -53,11 +53,11 @@ export function encodePatches(
   const { cos, sin } = inputs
   let x = linear(step, inputs.patches, w.patch)
   for (const block of w.blocks) {
-    const qkv = linear(step, layerNorm(step, x, block.norm1.weight, block.norm1.bias, VISION_NORM_EPS), block.qkv)
-    const attended = visionAttention(step, qkv, { heads: c.heads, headDim: c.headDim, segment, cos, sin })
+    const qkv = linear(step, x, block.qkv, { norm: { ...block.norm1, epsilon: VISION_NORM_EPS } })
+    const attended = visionAttention(step, qkv, { heads: c.heads, headDim: c.headDim, segment, cos, sin, next: block.proj })
     x = linear(step, attended, block.proj, { residual: x })
-    const h = layerNorm(step, x, block.norm2.weight, block.norm2.bias, VISION_NORM_EPS)
-    x = linear(step, linear(step, h, block.fc1, { activation: c.activation }), block.fc2, { residual: x })
+    const norm = { ...block.norm2, epsilon: VISION_NORM_EPS }
+    x = linear(step, linear(step, x, block.fc1, { norm, activation: c.activation, next: block.fc2 }), block.fc2, { residual: x })
   }
   return x
 }

@@ -1,7 +1,6 @@
 import type { Step } from '../gpu/step.ts'
 import type { Tensor } from '../gpu/tensor.ts'
 import { type Activation, linear } from '../layers/linear.ts'
-import { layerNorm } from '../layers/norm.ts'
 import { visionAttention } from '../layers/vision-attention.ts'
 import type { WeightReader } from '../layers/weights.ts'
 
@@ -41,10 +40,10 @@ export function runVitLayers(step: Step, input: Tensor, layers: readonly VitLaye
   const { heads, headDim, epsilon, activation } = c
   let x = input
   for (const layer of layers) {
-    const qkv = linear(step, layerNorm(step, x, layer.norm1.weight, layer.norm1.bias, epsilon), layer.qkv)
-    x = linear(step, visionAttention(step, qkv, { heads, headDim, segment }), layer.out, { residual: x })
-    const h = layerNorm(step, x, layer.norm2.weight, layer.norm2.bias, epsilon)
-    x = linear(step, linear(step, h, layer.fc1, { activation }), layer.fc2, { residual: x })
+    const qkv = linear(step, x, layer.qkv, { norm: { ...layer.norm1, epsilon } })
+    x = linear(step, visionAttention(step, qkv, { heads, headDim, segment, next: layer.out }), layer.out, { residual: x })
+    const wide = linear(step, x, layer.fc1, { norm: { ...layer.norm2, epsilon }, activation, next: layer.fc2 })
+    x = linear(step, wide, layer.fc2, { residual: x })
   }
   return x
 }

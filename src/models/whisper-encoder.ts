@@ -102,11 +102,11 @@ export function encodeWhisper(step: Step, w: WhisperWeights, c: WhisperConfig, m
   const residual = { ...w.positions, shape: [rows, c.dim] }
   let x = linear(step, unfoldRows(step, first, { ...window, stride: 2, count: rows }), w.conv2, { activation: 'gelu', residual })
   for (const layer of w.layers) {
-    const qkv = linear(step, layerNorm(step, x, layer.norm1.weight, layer.norm1.bias, NORM_EPS), layer.qkv)
-    const attended = visionAttention(step, qkv, { heads: c.heads, headDim: c.headDim, segment: rows })
+    const qkv = linear(step, x, layer.qkv, { norm: { ...layer.norm1, epsilon: NORM_EPS } })
+    const attended = visionAttention(step, qkv, { heads: c.heads, headDim: c.headDim, segment: rows, next: layer.out })
     x = linear(step, attended, layer.out, { residual: x })
-    const h = layerNorm(step, x, layer.norm2.weight, layer.norm2.bias, NORM_EPS)
-    x = linear(step, linear(step, h, layer.fc1, { activation: 'gelu' }), layer.fc2, { residual: x })
+    const wide = linear(step, x, layer.fc1, { norm: { ...layer.norm2, epsilon: NORM_EPS }, activation: 'gelu', next: layer.fc2 })
+    x = linear(step, wide, layer.fc2, { residual: x })
   }
   return layerNorm(step, x, w.norm.weight, w.norm.bias, NORM_EPS)
 }

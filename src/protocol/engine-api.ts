@@ -28,7 +28,7 @@ export interface EngineOptions {
   max_model_len?: number
   /** Sequences advanced together. Default 16. */
   max_num_seqs?: number
-  /** Tokens per engine step. Default 512 (128 on a software adapter). */
+  /** Tokens per engine step. Default 512; 2048 for float16 models on adapters with subgroup matrices, 128 on software ones. */
   max_num_batched_tokens?: number
   /** Items per request and modality. Default: as many as fit. A clip is one video, also for models that take its frames as pictures. */
   limit_mm_per_prompt?: Partial<Record<Modality, number>>
@@ -74,9 +74,12 @@ export interface EngineOptions {
   cache?: boolean | 'weights'
   /** Most bytes that all kept models may take; the least recently used go first. Default: as many as the browser allows. */
   max_cache_bytes?: number
-  /** Features to leave unused, for comparison: 'shader-f16', 'subgroups'. */
+  /** Features to leave unused, for comparison: 'shader-f16', 'subgroups', 'subgroup-matrix'. */
   disable_features?: string[]
-  /** Measures the GPU time of every kernel (needs timestamp-query); read it with stats(). */
+  /**
+   * Measures the GPU time of every dispatch; read it with stats() and trace(). Slows decoding down. Needs timestamp-query: without it
+   * loading fails with ModelLoadError. Chromium rounds timestamps to 0.1 ms unless started with --enable-webgpu-developer-features.
+   */
   profile?: boolean
 }
 
@@ -174,6 +177,8 @@ export interface EngineStats {
   bind_groups: number
   buffers: number
   queue_writes: number
+  /** Milliseconds of the CPU that preparing steps, encoding and submitting them took; to 0.1 ms each in pages that are not isolated. */
+  step_cpu_ms: number
   /** Media items encoded, and the milliseconds from handing each to the GPU to its end. */
   media_encoded: number
   media_encode_ms: number
@@ -186,8 +191,21 @@ export interface EngineStats {
   waiting: number
   kv_blocks_used: number
   kv_blocks_total: number
-  /** Milliseconds of GPU time by kernel, when profiling. */
-  kernels?: Record<string, { calls: number; milliseconds: number }>
+  /** GPU time by kernel, when profiling, and bytes moved: those of each dispatch's bindings, as if each were read or written once. */
+  kernels?: Record<string, { calls: number; milliseconds: number; bytes: number }>
+}
+
+/** An event of the Trace Event Format, which chrome://tracing and Perfetto read. Microseconds. */
+export interface TraceEvent {
+  name: string
+  cat?: string
+  /** X: a stretch of time; M: the name of a process or track. */
+  ph: 'X' | 'M'
+  pid: number
+  tid: number
+  ts: number
+  dur?: number
+  args?: Readonly<Record<string, string | number>>
 }
 
 /** What the engine worker answers to. Control calls go through comlink; tokens go over the port. */
@@ -201,6 +219,8 @@ export interface EngineApi {
   tokenize(input: TokenizeInput): Promise<TokenizeOutput>
   detokenize(ids: number[]): Promise<string>
   stats(): Promise<EngineStats>
+  /** What the GPU and the engine did of late, when profiling. Errors: InvalidRequestError without. */
+  trace(): Promise<TraceEvent[]>
   /** Ends every request with AbortError and frees the GPU. */
   dispose(): Promise<void>
 }

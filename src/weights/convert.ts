@@ -1,7 +1,8 @@
 import { modelLoadError } from '../util/errors.ts'
 import { decodeHalves, encodeHalves, halfOfFloatBits } from '../util/half.ts'
 import { isPackedDtype, type PackedDtype, packedBytes, unpackRows } from './packed.ts'
-import { QUANT_GROUP, type QuantizeGroups, quantize4, quantize8 } from './quantize.ts'
+import { QUANT_GROUP, quantize4, quantize8 } from './quantize.ts'
+import { createSimdQuantizer, type SimdQuantizer, STRIP } from './quantize-simd.ts'
 
 /** Element types of checkpoints that can be converted. */
 export type FloatDtype = 'BF16' | 'F16' | 'F32'
@@ -52,7 +53,7 @@ export function convertRows(bytes: Uint8Array<ArrayBuffer>, dtype: StoredDtype, 
   if (format === 'f16') return toHalves(bytes, dtype)
   const data = new Uint8Array(rows * perRow.data)
   const scales = new Uint16Array((rows * perRow.scales) / 2)
-  const overflow = quantizeStrips(bytes, dtype, format === 'q8' ? quantize8 : quantize4, data, scales)
+  const overflow = quantizeStrips(bytes, dtype, format, data, scales)
   return { data, scales: asBytes(scales), overflow }
 }
 
@@ -74,17 +75,19 @@ export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): Float32Array<Ar
   return values
 }
 
-/** Values widened at a time before they are quantized: few enough to stay in the fastest cache. */
-const STRIP = 4096
+let simd: SimdQuantizer | false | undefined
 
-function quantizeStrips(bytes: Uint8Array, dtype: FloatDtype, quantize: QuantizeGroups, data: Uint8Array, scales: Uint16Array): number {
+/** Values are widened a strip at a time, which stays in the fastest cache. */
+function quantizeStrips(bytes: Uint8Array, dtype: FloatDtype, format: 'q8' | 'q4', data: Uint8Array, scales: Uint16Array): number {
+  simd ??= createSimdQuantizer() ?? false
+  const quantize = format === 'q8' ? (simd || { quantize8 }).quantize8 : (simd || { quantize4 }).quantize4
+  const strip = simd ? simd.strip : new Float32Array(STRIP)
   const size = dtypeBytes[dtype]
-  const strip = new Float32Array(STRIP)
   let overflow = 0
   for (let at = 0; at * size < bytes.length; at += STRIP) {
     const part = bytes.subarray(at * size, (at + STRIP) * size)
     const values = strip.subarray(0, part.length / size)
-    widen(part, dtype, values)
+    if (!(simd && dtype !== 'F32' && simd.widen(part, dtype))) widen(part, dtype, values)
     overflow += quantize(values, at / QUANT_GROUP, data, scales)
   }
   return overflow

@@ -169,11 +169,15 @@ describe('createProfiler', () => {
     const profiler = createProfiler(gpu)
     for (let run = 0; run < 3; run++) {
       const encoder = gpu.device.createCommandEncoder()
-      profiler.encode(program, encoder)
+      profiler.encode(program, encoder, { label: `run ${run}` })
       gpu.submit([encoder.finish()])
       await profiler.collect()
     }
-    expect(profiler.times.get('test-affine')?.calls).toBe(6)
+    // Four floats are read and four written by each of two dispatches in three runs.
+    expect(profiler.times.get('test-affine')).toMatchObject({ calls: 6, bytes: 6 * 32 })
+    const dispatches = profiler.trace().filter(({ name, ph }) => ph === 'X' && name === 'test-affine')
+    expect(dispatches.map(({ args }) => args?.['bytes'])).toEqual(Array.from({ length: 6 }, () => 32))
+    expect(profiler.trace().filter(({ name }) => /^run \d$/.test(name)).length).toBe(3)
     expect(profiler.times.get('test-affine')?.milliseconds).toBeGreaterThanOrEqual(0)
     profiler.destroy()
   })

@@ -26,6 +26,7 @@ const SHAPES: Shape[] = [
   { dtypes: ['f32', 'f16'], heads: 4, kvHeads: 4, headDim: 64, sequences: [[7, 37]] },
   { dtypes: ['f16'], heads: 4, kvHeads: 2, headDim: 72, sequences: [[0, 33]] },
   { dtypes: ['f32'], heads: 2, kvHeads: 2, headDim: 96, sequences: [[50, 17]] },
+  { dtypes: ['f32'], heads: 1, kvHeads: 1, headDim: 8, sequences: [[5, 130]] },
   // A chunk in the middle of a prompt, single tokens of other sequences, and unused tiles between them.
   {
     dtypes: ['f16'],

@@ -64,6 +64,7 @@ describe('selfAttention', () => {
             tokens,
             sequences: sequences.length,
             sampleRows: 0,
+            decode: false,
             kvSplits,
             positions: upload(gpu, 'i32', [3, tokens], positions),
             tokenIds: step.none,

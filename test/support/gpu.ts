@@ -50,6 +50,7 @@ export async function download(gpu: Gpu, tensor: Tensor): Promise<Float32Array |
 /** The same recording for another kind of GPU: kernels choose their workgroups by `software`. */
 const stepFor = (step: Step, software: boolean): Step => ({
   software,
+  abilities: step.abilities,
   none: step.none,
   scratch: (dtype, shape) => step.scratch(dtype, shape),
   constant: (data, shape) => step.constant(data, shape),

@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { MemoryWatch, workerTime } from '../../../cli/bench-memory.ts'
 import { rowSink } from '../../../cli/bench-rows.ts'
 import { jsonToFile, planOf } from '../../../cli/bench-shape-flags.ts'
+import { VARIANTS } from '../../../cli/bench-variants.ts'
+import { DISABLEABLE } from '../../../src/gpu/device.ts'
 
 describe('flags of bench', () => {
   it('reads --json with a file and without one', () => {
@@ -37,16 +39,42 @@ describe('flags of bench', () => {
 })
 
 describe('rows of bench', () => {
-  it('go to the file one by one, in place of what an earlier run left there', () => {
+  it('go to the file one by one, behind what stands there', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'ocellus-rows-')), 'rows.jsonl')
     writeFileSync(file, 'old\n')
     const said: string[] = []
-    const sink = rowSink('phi35v', file, (line) => said.push(line), false)
-    sink({ row: 'copy', gigabytes_per_second: 4000.5 })
-    expect(readFileSync(file, 'utf8')).toBe('{"shape":"phi35v","row":"copy","gigabytes_per_second":4000.5}\n')
+    const sink = rowSink({ shape: 'phi35v', variant: 'without subgroups' }, file, (line) => said.push(line), false)
+    sink({ row: 'copy', gigabytes_per_second: 4000.5, by_kernel: 4000.5, by_command: 99 })
+    const [old, line] = readFileSync(file, 'utf8').split('\n')
+    expect(old).toBe('old')
+    expect(line).toBe(
+      '{"shape":"phi35v","variant":"without subgroups","row":"copy","gigabytes_per_second":4000.5,"by_kernel":4000.5,"by_command":99}',
+    )
     sink({ row: 'failed', part: 'batch', error: 'it broke' })
-    expect(readFileSync(file, 'utf8').split('\n').length).toBe(3)
-    expect(said).toEqual(['copy            4001 GB/s', 'FAILED batch: it broke'])
+    expect(readFileSync(file, 'utf8').split('\n').length).toBe(4)
+    expect(said).toEqual(['copy            4001 GB/s (by a kernel 4001, by command 99.0)', 'FAILED batch: it broke'])
+  })
+
+  it('say how much of copying decoding reaches', () => {
+    const said: string[] = []
+    const sink = rowSink({}, undefined, (line) => said.push(line), false)
+    const row = { row: 'decode' as const, context: 1024, tokens_per_second: 812.3, runs: [812.3], bytes_per_token: 9e8, same_tokens: true }
+    sink({ ...row, gigabytes_per_second: 731, copy_share: 0.216 })
+    sink({ ...row, gigabytes_per_second: 731, copy_share: null, same_tokens: false })
+    expect(said[0]).toMatch(/^decode 1024 +812 tokens\/s \(.* a token, 731 GB\/s, 22 % of copying\)$/)
+    expect(said[1]).toMatch(/731 GB\/s\) +RUNS DIFFER$/)
+  })
+})
+
+describe('variants of --compare-features', () => {
+  it('leave out features by names that the engine knows, and matrices with what they need', () => {
+    const [all, ...less] = VARIANTS
+    expect(all?.without).toEqual([])
+    for (const { without, needs } of less) {
+      expect(without).toContain('subgroup-matrix')
+      expect(without.every((name) => DISABLEABLE.includes(name))).toBe(true)
+      expect(needs === undefined || DISABLEABLE.includes(needs)).toBe(true)
+    }
   })
 })
 

@@ -8,6 +8,7 @@ const shape: DecoderShape = { layers: 28, kvHeads: 2, headDim: 128, hidden: 1536
 const BLOCK_BYTES = 16 * 28 * 2 * 2 * 128 * 2
 const gpu = (bytes = 2 ** 31): GpuFacts => ({
   software: false,
+  abilities: { matrices: false },
   device: { limits: { maxBufferSize: bytes, maxStorageBufferBindingSize: bytes } },
 })
 
@@ -55,6 +56,10 @@ describe('checkOptions', () => {
     [{ media_io_kwargs: { video: { num_frames: 0 } } }, /^media_io_kwargs\.video\.num_frames must be .*, got 0\.$/],
     [{ media_io_kwargs: { video: { fps: 'slow' } } }, /^media_io_kwargs\.video\.fps must be .*, got "slow"\.$/],
     [{ disable_features: 'subgroups' }, /^disable_features must be a list/],
+    [
+      { disable_features: ['subgroup'] },
+      /^disable_features must be a list of shader-f16, subgroups,.* subgroup-matrix,.*got \["subgroup"\]\.$/,
+    ],
     [{ seed: 'x' }, /^seed must be an integer, got "x"\.$/],
   ]
   for (const [options, message] of refused) {
@@ -70,6 +75,10 @@ describe('resolveConfig', () => {
   it('has defaults that fit the model and the adapter', () => {
     expect(resolve()).toMatchObject({ maxModelLength: 4096, maxSequences: 16, maxBatchedTokens: 512, mediaRows: 8192, prefixCaching: true })
     expect(resolve({}, { ...gpu(), software: true }).maxBatchedTokens).toBe(128)
+    const matrices = { ...gpu(), abilities: { matrices: true } }
+    expect(resolve({}, matrices).maxBatchedTokens).toBe(2048)
+    expect(resolve({ dtype: 'float32' }, matrices).maxBatchedTokens).toBe(512)
+    expect(resolve({ max_num_batched_tokens: 64 }, matrices).maxBatchedTokens).toBe(64)
     expect(
       resolveConfig(checkOptions({ model: 'm' }), { name: 'm', shape: { ...shape, maxPositions: 2048 }, parameters: 0 }, gpu())
         .maxModelLength,

@@ -34,6 +34,7 @@ function plan(bytes: number, quantization: QuantizationOption, dtype: 'float16' 
   const gpu = {
     ...fakeGpu(),
     software: false,
+    abilities: { matrices: false },
     device: { limits: { maxBufferSize: 2 * bytes, maxStorageBufferBindingSize: bytes } },
   } as unknown as Gpu
   const options: WeightOptions = { modelType: 'test', dtype, quantization, bindable: bytes }

@@ -17,7 +17,7 @@ export interface MemoryLimits {
 export function recordingGpu({ maxBufferSize, maxStorageBufferBindingSize }: MemoryLimits): Gpu {
   const counters: GpuCounters = {
     ...{ submits: 0, dispatches: 0, bindGroups: 0, buffers: 0, queueWrites: 0, bytes: 0, bytesPeak: 0 },
-    ...{ encodes: 0, encodeMilliseconds: 0 },
+    ...{ encodes: 0, encodeMilliseconds: 0, stepMilliseconds: 0 },
   }
   const createBuffer = (size: number, _usage: number, label: string): GPUBuffer => {
     if (size > maxBufferSize) throw new Error(`${label} needs a buffer of ${size} bytes; the adapter allows ${maxBufferSize}`)
@@ -44,7 +44,7 @@ export function recordingGpu({ maxBufferSize, maxStorageBufferBindingSize }: Mem
     createBuffer,
     allocate,
     software: false,
-    abilities: { f16: false, subgroup: 0, matrices: false, storageBuffers: 8, workgroupMemory: 16384 },
+    abilities: { f16: false, subgroup: 0, matrices: false, lockstep: false, storageBuffers: 8, workgroupMemory: 16384 },
     none: allocate('f32', [64], 'none'),
     device: { createBindGroup, limits: { maxBufferSize, maxStorageBufferBindingSize } },
     destroyBuffer: (buffer: GPUBuffer) => {

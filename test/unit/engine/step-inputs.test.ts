@@ -59,16 +59,16 @@ describe('packStep', () => {
     expect(packed.forced).toEqual([NONE, NONE])
   })
 
-  it('cuts a sequence into tiles of 16 tokens and leaves unused tiles empty', () => {
-    const { tiles } = pack([row({ sequence: makeSequence(range(70)), start: 8, count: 35 })])
+  it('cuts a sequence into tiles of 64 tokens and leaves unused tiles empty', () => {
+    const { tiles } = pack([row({ sequence: makeSequence(range(150)), start: 8, count: 140 })])
     expect(tiles).toEqual([
-      [0, 16, 0, 8],
-      [16, 16, 0, 24],
-      [32, 3, 0, 40],
+      [0, 64, 0, 8],
+      [64, 64, 0, 72],
+      [128, 12, 0, 136],
     ])
     expect(
       pack([
-        row({ sequence: makeSequence(range(70)), count: 64 }),
+        row({ sequence: makeSequence(range(270)), count: 256 }),
         row({ sequence: makeSequence(range(3)), samples: true, count: 3 }),
       ]).tiles.at(-1),
     ).toEqual([0, 0, 0, 0])

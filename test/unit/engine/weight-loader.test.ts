@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { convertHere } from '../../../src/engine/row-converter.ts'
 import { loadWeights, type WeightOptions } from '../../../src/engine/weight-loader.ts'
 import type { Tensor } from '../../../src/gpu/tensor.ts'
 import type { WeightReader } from '../../../src/layers/weights.ts'
@@ -205,5 +206,37 @@ describe('loadWeights', () => {
     )
     expect(error).toMatchObject({ name: 'ModelLoadError' })
     expect(String((error as unknown as Error).message)).toMatch(/'m\.weight' has 1 values that f16 cannot hold; load with dtype: 'float32'/)
+  })
+
+  it('gives the same bytes by a converter that is late, and tells its failures', async () => {
+    const stored = Object.fromEntries([1, 2, 3, 4].map((seed) => [`m${seed}.weight`, f32([16, 64], seed)]))
+    const declare = (reader: WeightReader) =>
+      [1, 2, 3, 4].map((seed) => reader.linear({ name: `m${seed}`, rows: 16 }, 64, { role: 'layer' }))
+    const plain = await load(stored, declare, { quantization: 'q4' })
+    let closed = 0
+    let jobs = 0
+    // Every other job takes longer than the next.
+    const late = (fails: number): Partial<WeightOptions> => ({
+      quantization: 'q4',
+      makeConverter: (bytes) => ({
+        width: 3,
+        async convert(job) {
+          expect(bytes).toBe(4 * 16 * 64 * 4)
+          const turns = jobs % 2 === 0 ? 5 : 1
+          if (jobs++ === fails) throw new Error('it broke')
+          for (let i = 0; i < turns; i++) await new Promise((resolve) => setTimeout(resolve))
+          return convertHere(job)
+        },
+        close: () => closed++,
+      }),
+    })
+    const slow = await load(stored, declare, late(-1))
+    expect(jobs).toBe(32)
+    expect(slow.map(({ data, scales }) => [bytesIn(data), scales && bytesIn(scales)])).toEqual(
+      plain.map(({ data, scales }) => [bytesIn(data), scales && bytesIn(scales)]),
+    )
+    jobs = 0
+    await expect(load(stored, declare, late(6))).rejects.toThrow('it broke')
+    expect(closed).toBe(2)
   })
 })
