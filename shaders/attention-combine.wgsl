@@ -1,12 +1,4 @@
-// Puts the splits of paged-attention-decode together:
-//   out[token, head] = Σ_split share[split] partial[split] / Σ_split share[split],  share = sum · exp(top − max_split top)
-//
-// partials [tokens, HEADS, splits, HEAD_DIM]; stats [tokens, HEADS, splits] = top, sum; out [tokens, HEADS · HEAD_DIM].
-// A split with sum 0 had nothing to do, and its partial is not read. One thread per four dims.
-
-override HEAD_DIM: u32 = 64u;
-override HEADS: u32 = 1u;
-override COLUMNS: u32 = HEAD_DIM / 4u;
+// Puts the splits of paged-attention-decode together (lib/merged-splits): out [tokens, HEADS · HEAD_DIM]. One thread per four dims.
 
 struct Params { splits: u32 }
 
@@ -18,18 +10,5 @@ struct Params { splits: u32 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= HEADS * COLUMNS) { return; }
-  let first = (id.y * HEADS + id.x / COLUMNS) * params.splits;
-  var top = stats[first].x;
-  for (var split = 1u; split < params.splits; split++) { top = max(top, stats[first + split].x); }
-  var total = vec4<f32>();
-  var sum = 0.0;
-  for (var split = 0u; split < params.splits; split++) {
-    let stat = stats[first + split];
-    if (stat.y > 0.0) {
-      let share = stat.y * exp(stat.x - top);
-      total += share * partials[(first + split) * COLUMNS + id.x % COLUMNS];
-      sum += share;
-    }
-  }
-  out[id.y * HEADS * COLUMNS + id.x] = total / sum;
+  out[id.y * HEADS * COLUMNS + id.x] = merged(id.y, id.x, params.splits);
 }

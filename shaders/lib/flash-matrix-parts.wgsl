@@ -1,9 +1,7 @@
 // What lib/flash-matrix is made of: its memory, staging, the softmax of a tile, and fragments on their way through memory.
 
 const THREADS = 32u * SUBGROUPS;
-const MINE = select(16u, 32u, TALL);      // rows of a subgroup
-const LANES = 32u / MINE;                 // that share a row
-const ROWS = MINE * SUBGROUPS;
+const ROWS = 16u * SUBGROUPS;
 // Places of staged rows, in units; scores, in fours; weights, in eights. Odd ones keep neighbouring rows on different banks.
 const STRIDE = 2u * FRAGMENTS + 1u;
 const SCORE_STRIDE = KEYS / 4u + 1u;
@@ -59,19 +57,18 @@ fn stage(thread: u32, tile: Tile) {
 // Of a row, what its two lanes know.
 struct Row { reference: f32, sum: f32, factor: f32 }
 
-// Turns a tile's scores of the thread's row, or its part of it, into weights.
+// Turns a tile's scores of the thread's half row into weights.
 fn weigh(thread: u32, start: u32, visible: u32, before: Row) -> Row {
-  const COUNT = KEYS / LANES;
-  let at = thread / LANES * SCORE_STRIDE + thread % LANES * (COUNT / 4u);
-  let first = start + thread % LANES * COUNT;
-  var mine: array<vec4<f32>, COUNT / 4u>;
+  let at = thread / 2u * SCORE_STRIDE + thread % 2u * (KEYS / 8u);
+  let first = start + thread % 2u * (KEYS / 2u);
+  var mine: array<vec4<f32>, KEYS / 8u>;
   var top = HIDDEN;
-  for (var i = 0u; i < COUNT / 4u; i++) {
+  for (var i = 0u; i < KEYS / 8u; i++) {
     let key = vec4(first + 4u * i) + vec4(0u, 1u, 2u, 3u);
     mine[i] = select(vec4(HIDDEN), scores[at + i], key < vec4(visible));
     top = max(top, max(max(mine[i].x, mine[i].y), max(mine[i].z, mine[i].w)));
   }
-  if (LANES > 1u) { top = max(top, subgroupShuffleXor(top, 1u)); }
+  top = max(top, subgroupShuffleXor(top, 1u));
   var row = Row(before.reference, before.sum, 1.0);
   if (top > before.reference + MARGIN) {
     row.reference = top;
@@ -79,8 +76,8 @@ fn weigh(thread: u32, start: u32, visible: u32, before: Row) -> Row {
     if (start > 0u) { atomicStore(&grown, 1u); }
   }
   var sum = 0.0;
-  let to = thread / LANES * WEIGHT_STRIDE + thread % LANES * (COUNT / 8u);
-  for (var i = 0u; i < COUNT / 8u; i++) {
+  let to = thread / 2u * WEIGHT_STRIDE + thread % 2u * (KEYS / 16u);
+  for (var i = 0u; i < KEYS / 16u; i++) {
     let low = exp2(mine[2u * i] - row.reference);
     let high = exp2(mine[2u * i + 1u] - row.reference);
     sum += dot(low + high, vec4(1.0));
@@ -90,31 +87,9 @@ fn weigh(thread: u32, start: u32, visible: u32, before: Row) -> Row {
   return row;
 }
 
-// The sum of a row of what its lanes have summed.
-fn row_sum(mine: f32) -> f32 {
-  if (LANES == 1u) { return mine; }
-  return mine + subgroupShuffleXor(mine, 1u);
-}
-
-// Of a row's value, which its lanes have: that of the row which the thread has half of when a fragment goes through memory. The fragment
-// begins at the subgroup's row `first`.
-fn of_fragment(mine: f32, thread: u32, first: u32) -> f32 {
-  return subgroupShuffle(mine, (first + thread % 32u / 2u) * LANES);
-}
-
 // A fragment of the thread's subgroup on its way through workgroup memory; each lane has half of a row.
 fn fragment_place(thread: u32) -> u32 {
-  return (thread / 32u * MINE + thread % 32u / 2u) * SCORE_STRIDE + thread % 2u * 2u;
-}
-
-// Sixteen dims of sixteen staged queries.
-fn query(at: u32) -> Left {
-  return subgroupMatrixLoad<Left, row_major>(&staged, at, STRIDE);
-}
-
-// Sixteen weights of sixteen rows.
-fn weight(at: u32) -> Left {
-  return subgroupMatrixLoad<Left, row_major>(&weights, at, WEIGHT_STRIDE);
+  return thread / 2u * SCORE_STRIDE + thread % 2u * 2u;
 }
 
 // Sixteen dims of sixteen staged keys, a column per key.
@@ -129,7 +104,7 @@ fn value(at: u32) -> Right {
 
 // A fragment of the thread's subgroup with each row times its own factor.
 fn shrink(sums: Result, thread: u32, factor: f32) -> Result {
-  let at = thread / 32u * MINE * SCORE_STRIDE;
+  let at = thread / 32u * 16u * SCORE_STRIDE;
   subgroupMatrixStore<row_major>(&scores, at, sums, SCORE_STRIDE);
   workgroupBarrier();
   scores[fragment_place(thread)] *= factor;
@@ -140,13 +115,12 @@ fn shrink(sums: Result, thread: u32, factor: f32) -> Result {
   return shrunk;
 }
 
-// Stores 16 dims of 16 rows of the thread's subgroup, from its row `down` on.
-fn finish(sums: Result, thread: u32, fragment: u32, down: u32, share: f32) {
+// Stores 16 dims of the thread's subgroup.
+fn finish(sums: Result, thread: u32, fragment: u32, share: f32) {
   workgroupBarrier();
-  subgroupMatrixStore<row_major>(&scores, thread / 32u * MINE * SCORE_STRIDE, sums, SCORE_STRIDE);
+  subgroupMatrixStore<row_major>(&scores, thread / 32u * 16u * SCORE_STRIDE, sums, SCORE_STRIDE);
   workgroupBarrier();
   let at = fragment_place(thread);
   let unit = 2u * fragment + thread % 2u;
-  let row = thread / 32u * MINE + down + thread % 32u / 2u;
-  if (unit < UNITS) { store_output(row, unit, scores[at] * share, scores[at + 1u] * share); }
+  if (unit < UNITS) { store_output(thread / 2u, unit, scores[at] * share, scores[at + 1u] * share); }
 }

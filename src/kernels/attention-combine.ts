@@ -1,4 +1,5 @@
 import code from '../../shaders/attention-combine.wgsl'
+import mergedSplits from '../../shaders/lib/merged-splits.wgsl'
 import { defineKernel } from '../gpu/kernel.ts'
 import type { Step } from '../gpu/step.ts'
 import { expectShape, type Tensor } from '../gpu/tensor.ts'
@@ -6,7 +7,7 @@ import type { SplitAttention } from './paged-attention-decode.ts'
 
 const kernel = defineKernel({
   name: 'attention-combine',
-  code: [code],
+  code: [mergedSplits, code],
   buffers: ['partials', 'stats', 'out'],
   params: { splits: 'u32' },
 })

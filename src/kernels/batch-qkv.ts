@@ -1,55 +1,53 @@
 // reference: matmul
 import code from '../../shaders/batch-qkv.wgsl'
 import kvPage from '../../shaders/lib/kv-page.wgsl'
-import type { Abilities } from '../gpu/abilities.ts'
-import type { Kernel } from '../gpu/kernel.ts'
 import type { Step } from '../gpu/step.ts'
-import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
-import type { NormedInput } from './batch-gate-up.ts'
+import { expectShape, type Tensor } from '../gpu/tensor.ts'
 import type { QkvPlaces } from './decode-qkv.ts'
-import { SKINNY_TOKENS, type SkinnyTile, type SkinnyWeight, skinnyConstants, skinnyKernel, skinnyTile } from './lib/skinny-code.ts'
+import {
+  type NormedInput,
+  normedBuffers,
+  SKINNY_TOKENS,
+  type SkinnyTile,
+  type SkinnyWeight,
+  skinnyConstants,
+  skinnyKernels,
+  skinnyTile,
+} from './lib/skinny-code.ts'
 
 /** The kernel for a weight's format. */
-export const batchQkvKernel = (format: SkinnyWeight['format'], tile: SkinnyTile, abilities: Pick<Abilities, 'lockstep'>): Kernel =>
-  skinnyKernel(
-    {
-      name: 'batch-qkv',
-      code: [kvPage, code],
-      buffers: ['acts', 'squares', 'weight', 'scales', 'bias', 'places', 'queries', 'k_pages', 'v_pages'],
-      params: { tokens: 'u32', has_bias: 'u32' },
-      norm: true,
-    },
-    format,
-    tile,
-    abilities,
-  )
+export const batchQkvKernel = skinnyKernels({
+  name: 'batch-qkv',
+  code: [kvPage, code],
+  buffers: ['acts', 'squares', 'weight', 'scales', 'bias', 'places', 'queries', 'k_pages', 'v_pages'],
+  params: { tokens: 'u32', has_bias: 'u32' },
+  norm: true,
+})
 
 /**
  * Queries of several tokens after rotation, f32 [tokens, heads · headDim]; keys and values go to their pages f16 [blocks, kvHeads, 16,
- * headDim], of which 32 divides headDim. The weight holds q, k and v by rows. Errors: shapes that do not fit; as skinnyKernel.
+ * headDim], of which 32 divides headDim. The weight holds q, k and v by rows. Errors: shapes that do not fit; as SkinnyKernels.
  */
 export function batchQkv(
   step: Step,
-  { values, squares, epsilon }: NormedInput,
+  input: NormedInput,
   weight: SkinnyWeight,
   { k, v, places, heads }: Omit<QkvPlaces, 'epsilon'>,
   tile: SkinnyTile = skinnyTile(2, weight, step.abilities),
 ): Tensor {
-  const { rows, cols, format, data, scales, bias } = weight
+  const { rows, format, bias } = weight
   const [, kvHeads = 0, , headDim = 0] = k.shape
-  const [tokens] = matrixShape('input of batchQkv', values)
-  expectShape('input of batchQkv', values, [tokens, cols])
+  const { tokens, buffers } = normedBuffers(step, 'batchQkv', input, weight)
   expectShape('v of batchQkv', v, k.shape)
   expectShape('places of batchQkv', places, [tokens, 2 + headDim])
   if (k.dtype !== 'f16' || headDim % 32 !== 0)
     throw new Error(`batchQkv takes pages in f16 of heads of 32 dims each, not ${k.dtype}, ${headDim}`)
   if (rows !== (heads + 2 * kvHeads) * headDim) throw new Error(`batchQkv has ${rows} rows for ${heads}+2·${kvHeads} heads`)
   const queries = step.scratch('f32', [tokens, heads * headDim])
-  const { none } = step
   step.dispatch(batchQkvKernel(format, tile, step.abilities), {
-    buffers: [values, squares, data, scales ?? none, bias ?? none, places, queries, k, v],
+    buffers: [...buffers, places, queries, k, v],
     params: { tokens, has_bias: bias ? 1 : 0 },
-    constants: { ...skinnyConstants(weight, { squares, epsilon }), HEADS: heads, KV_HEADS: kvHeads, HEAD_DIM: headDim },
+    constants: { ...skinnyConstants(weight, input), HEADS: heads, KV_HEADS: kvHeads, HEAD_DIM: headDim },
     workgroups: [rows / 32, Math.ceil(tokens / SKINNY_TOKENS)],
   })
   return queries

@@ -1,30 +1,22 @@
 // reference: matmul
 import code from '../../shaders/batch-residual.wgsl'
-import type { Abilities } from '../gpu/abilities.ts'
-import type { Kernel } from '../gpu/kernel.ts'
 import type { Step } from '../gpu/step.ts'
 import { expectShape, matrixShape, type Tensor } from '../gpu/tensor.ts'
 import type { Acts } from './lib/decode-code.ts'
-import { SKINNY_TOKENS, type SkinnyTile, type SkinnyWeight, skinnyConstants, skinnyKernel, skinnyTile } from './lib/skinny-code.ts'
+import { SKINNY_TOKENS, type SkinnyTile, type SkinnyWeight, skinnyConstants, skinnyKernels, skinnyTile } from './lib/skinny-code.ts'
 
 /** The kernel for a weight's format. */
-export const batchResidualKernel = (format: SkinnyWeight['format'], tile: SkinnyTile, abilities: Pick<Abilities, 'lockstep'>): Kernel =>
-  skinnyKernel(
-    {
-      name: 'batch-residual',
-      code: [code],
-      buffers: ['acts', 'weight', 'scales', 'bias', 'next_norm', 'x', 'next_acts', 'squares'],
-      params: { tokens: 'u32', rows: 'u32', has_bias: 'u32' },
-      norm: false,
-    },
-    format,
-    tile,
-    abilities,
-  )
+export const batchResidualKernel = skinnyKernels({
+  name: 'batch-residual',
+  code: [code],
+  buffers: ['acts', 'weight', 'scales', 'bias', 'next_norm', 'x', 'next_acts', 'squares'],
+  params: { tokens: 'u32', rows: 'u32', has_bias: 'u32' },
+  norm: false,
+})
 
 /**
  * Adds a product to the residual stream x, f32 [tokens, rows], in place, and gives the next product's input, whose norm's weights are
- * nextNorm, f32 [rows]. input: f16 [tokens, cols]. Errors: shapes that do not fit; as skinnyKernel.
+ * nextNorm, f32 [rows]. input: f16 [tokens, cols]. Errors: shapes that do not fit; as SkinnyKernels.
  */
 export function batchResidual(
   step: Step,

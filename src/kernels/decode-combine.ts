@@ -1,5 +1,6 @@
 // reference: attention-combine
 import code from '../../shaders/decode-combine.wgsl'
+import mergedSplits from '../../shaders/lib/merged-splits.wgsl'
 import { defineKernel } from '../gpu/kernel.ts'
 import type { Step } from '../gpu/step.ts'
 import { expectShape } from '../gpu/tensor.ts'
@@ -11,7 +12,7 @@ const kernelFor = (act: DecodeVariant['act']) => {
   const [enables, ...acts] = actCode(act)
   return defineKernel({
     name: `decode-combine-${act}`,
-    code: [enables, ...acts, code],
+    code: [enables, ...acts, mergedSplits, code],
     buffers: ['partials', 'stats', 'out'],
     params: { splits: 'u32', units: 'u32' },
     features: act === 'f16' ? ['shader-f16'] : [],

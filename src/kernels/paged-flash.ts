@@ -23,16 +23,14 @@ export const pagedFlashKernel = (headDim: number, heads: number, stored: Stored,
       buffers: ['roped', 'k_pages', 'v_pages', 'block_table', 'tiles', 'out'],
       params: { max_blocks: 'u32' },
     },
-    { headDim, keys, subgroups: TILE_SUBGROUPS * heads, rows: 16 },
+    { headDim, keys, subgroups: TILE_SUBGROUPS * heads },
     stored,
   )
 
 /** Can this GPU take pagedFlash for these pages? */
 export function takesPagedFlash({ software, abilities }: Pick<Step, 'software' | 'abilities'>, { k }: { readonly k: Tensor }): boolean {
   return (
-    !software &&
-    k.dtype === 'f16' &&
-    takesFlashMatrix(abilities, { headDim: k.shape[3] ?? 0, keys: KEYS, subgroups: 2 * TILE_SUBGROUPS, rows: 16 })
+    !software && k.dtype === 'f16' && takesFlashMatrix(abilities, { headDim: k.shape[3] ?? 0, keys: KEYS, subgroups: 2 * TILE_SUBGROUPS })
   )
 }
 

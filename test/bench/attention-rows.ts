@@ -15,9 +15,8 @@ import { measure, type WeightPool } from './bench-gpu.ts'
 import { attempt, type Report, round } from './report.ts'
 
 const TILES = [
-  [32, 4, 32],
-  [32, 2, 32],
-  [32, 8, 16],
+  [32, 4],
+  [32, 8],
 ] as const
 
 /** Attention of towers, prompts and decode steps. */
@@ -35,11 +34,8 @@ export async function attentionRows(gpu: Gpu, _pool: WeightPool, report: Report)
     const size = { heads: heads!, headDim: headDim!, segment: rows! }
     const flops = 4 * rows! * rows! * heads! * headDim!
     const kernels: [string, (step: Step) => Tensor][] = [['vision-attention', (step) => visionAttention(step, qkv, qkv, size)]]
-    for (const [keys, subgroups, each] of matrices ? TILES : []) {
-      kernels.push([
-        `vision-flash, ${keys} keys, ${subgroups} subgroups of ${each}`,
-        (step) => visionFlash(step, qkv, qkv, size, { keys, subgroups, rows: each }),
-      ])
+    for (const [keys, subgroups] of matrices ? TILES : []) {
+      kernels.push([`vision-flash, ${keys} keys, ${subgroups} subgroups`, (step) => visionFlash(step, qkv, qkv, size, { keys, subgroups })])
     }
     await compare(gpu, report, { what: 'tower', rows, heads, headDim }, flops, kernels)
     gpu.destroyBuffer(qkv.storage.buffer as GPUBuffer)

@@ -13,14 +13,12 @@ export interface FlashMatrixTile {
   /** Keys staged at once: 32 or 64. */
   readonly keys: number
   readonly subgroups: number
-  /** Rows of a subgroup: 16 or, for heads of up to 96 dims, 32. */
-  readonly rows: number
 }
 
 /** Bytes of workgroup memory that a tile takes. */
-function flashMatrixMemory({ headDim, keys, subgroups, rows }: FlashMatrixTile): number {
+function flashMatrixMemory({ headDim, keys, subgroups }: FlashMatrixTile): number {
   const stride = 2 * Math.ceil(headDim / 16) + 1
-  return 16 * (keys * stride + rows * subgroups * (keys / 4 + 1 + keys / 8 + 1)) + 16
+  return 16 * (keys * stride + 16 * subgroups * (keys / 4 + 1 + keys / 8 + 1)) + 16
 }
 
 /** Can a GPU take such tiles? */
@@ -35,9 +33,9 @@ export function flashMatrixKernel(
   tile: FlashMatrixTile,
   stored: Stored,
 ): Kernel {
-  const { headDim, keys, subgroups, rows } = tile
+  const { headDim, keys, subgroups } = tile
   if (headDim % 8 !== 0 || headDim > 128) throw new Error(`headDim is ${headDim}, expected a multiple of 8 up to 128`)
-  const name = `${definition.name}-${headDim}-${keys}-${subgroups}x${rows}${stored === 'f16' ? '-half' : ''}`
+  const name = `${definition.name}-${headDim}-${keys}-${subgroups}${stored === 'f16' ? '-half' : ''}`
   let kernel = defined.get(name)
   if (!kernel) {
     const constants = { UNITS: headDim / 8, FRAGMENTS: Math.ceil(headDim / 16), KEYS: keys, SUBGROUPS: subgroups }
@@ -45,14 +43,7 @@ export function flashMatrixKernel(
     kernel = defineKernel({
       ...definition,
       name,
-      code: [
-        enable,
-        `${tileCode.join('\n')}\nconst TALL = ${rows === 32};`,
-        stored === 'f16' ? quadF16 : quadF32,
-        parts,
-        flash,
-        ...definition.code,
-      ],
+      code: [enable, tileCode.join('\n'), stored === 'f16' ? quadF16 : quadF32, parts, flash, ...definition.code],
       features: ['shader-f16', 'subgroups', MATRIX_FEATURE],
     })
     defined.set(name, kernel)

@@ -10,7 +10,8 @@ import wideQ4 from '../../../shaders/lib/wide-q4.wgsl'
 import wideQ8 from '../../../shaders/lib/wide-q8.wgsl'
 import { type Abilities, MATRIX_FEATURE } from '../../gpu/abilities.ts'
 import { defineKernel, type Kernel, type KernelDefinition } from '../../gpu/kernel.ts'
-import type { Tensor } from '../../gpu/tensor.ts'
+import type { Step } from '../../gpu/step.ts'
+import { expectShape, matrixShape, type Tensor } from '../../gpu/tensor.ts'
 import type { LinearCall } from './linear-call.ts'
 
 const weights = { f16: wideF16, q8: wideQ8, q4: wideQ4 } as const
@@ -56,40 +57,44 @@ export function skinnyTile(
   return { tiles, splits: Math.ceil(slices / Math.ceil(slices / room)) }
 }
 
-const defined = new Map<string, Kernel>()
+/** The kernel for a weight's format and a tile, defined when it is first needed. Errors: the weight is f32. */
+export type SkinnyKernels = (format: LinearCall['format'], tile: SkinnyTile, abilities: Pick<Abilities, 'lockstep'>) => Kernel
 
-/** A kernel over lib/skinny for a weight's format and a tile, defined once. norm: its input is divided by its root mean square. Errors: the weight is f32. */
-export function skinnyKernel(
-  definition: Pick<KernelDefinition, 'name' | 'code' | 'buffers' | 'params'> & { readonly norm: boolean },
-  format: LinearCall['format'],
-  { tiles, splits }: SkinnyTile,
-  { lockstep }: Pick<Abilities, 'lockstep'>,
-): Kernel {
-  if (format === 'f32') throw new Error(`${definition.name} takes no weights in f32`)
-  const { norm, ...rest } = definition
-  const name = `${rest.name}-${format}-${tiles}x${splits}${lockstep ? '' : '-barriers'}`
-  let kernel = defined.get(name)
-  if (!kernel) {
+/** Kernels over lib/skinny. norm: their input is divided by its root mean square. */
+export function skinnyKernels({
+  norm,
+  ...definition
+}: Pick<KernelDefinition, 'name' | 'code' | 'buffers' | 'params'> & { readonly norm: boolean }): SkinnyKernels {
+  const defined = new Map<string, Kernel>()
+  return (format, { tiles, splits }, { lockstep }) => {
+    if (format === 'f32') throw new Error(`${definition.name} takes no weights in f32`)
+    const name = `${definition.name}-${format}-${tiles}x${splits}${lockstep ? '' : '-barriers'}`
     const tile = `const TILES = ${tiles}u;\nconst SPLITS = ${splits}u;`
-    kernel = defineKernel({
-      ...rest,
-      name,
-      code: [
-        enable,
-        tile,
-        lockstep ? orderLockstep : orderBarrier,
-        weights[format],
-        actF16,
-        skinny,
-        sumOfSixteen,
-        ...(norm ? [skinnyNorm] : []),
-        ...rest.code,
-      ],
-      features: ['shader-f16', 'subgroups', MATRIX_FEATURE],
-    })
+    const order = lockstep ? orderLockstep : orderBarrier
+    const code = [enable, tile, order, weights[format], actF16, skinny, sumOfSixteen, ...(norm ? [skinnyNorm] : []), ...definition.code]
+    const kernel = defined.get(name) ?? defineKernel({ ...definition, name, code, features: ['shader-f16', 'subgroups', MATRIX_FEATURE] })
     defined.set(name, kernel)
+    return kernel
   }
-  return kernel
+}
+
+/** What a product with a norm before it takes: f16 [tokens, cols], x times the norm's weights, and sums of x², f32 [tokens, parts]. */
+export interface NormedInput {
+  readonly values: Tensor
+  readonly squares: Tensor
+  readonly epsilon: number
+}
+
+/** What every product with a norm before it binds first, and its tokens. name: of the product. Errors: shapes that do not fit. */
+export function normedBuffers(
+  { none }: Step,
+  name: string,
+  { values, squares }: NormedInput,
+  { cols, data, scales, bias }: SkinnyWeight,
+): { tokens: number; buffers: Tensor[] } {
+  const [tokens] = matrixShape(`input of ${name}`, values)
+  expectShape(`input of ${name}`, values, [tokens, cols])
+  return { tokens, buffers: [values, squares, data, scales ?? none, bias ?? none] }
 }
 
 /** Overrides of lib/skinny, and of lib/skinny-norm where squares are given. */
