@@ -67,6 +67,8 @@ const RESTARTS = 2
 
 /** A file whose header has been read. */
 interface Shard {
+  /** In its source; the file's own name may say in which folder that lies. */
+  readonly name: string
   readonly file: SourceFile
   readonly header: SafetensorsHeader
 }
@@ -115,7 +117,7 @@ async function openShards(source: ModelSource, signal: AbortSignal | undefined):
     const some = names.slice(first, first + PARALLEL_HEADERS)
     shards.push(...(await Promise.all(some.map((name) => openShard(source, name, signal)))))
   }
-  checkAgreement(INDEX, weightMap, new Map(shards.map(({ file, header }) => [file.name, header.tensors.keys()])))
+  checkAgreement(INDEX, weightMap, new Map(shards.map(({ name, header }) => [name, header.tensors.keys()])))
   return shards
 }
 
@@ -124,7 +126,7 @@ async function openShard(source: ModelSource, name: string, signal: AbortSignal 
     signal?.throwIfAborted()
     const file = await source.open(name)
     const read = (begin: number, end: number) => file.read(begin, end, signal)
-    return { file, header: await readSafetensorsHeader({ name, size: file.size, read }) }
+    return { name, file, header: await readSafetensorsHeader({ name, size: file.size, read }) }
   })
 }
 
@@ -191,8 +193,8 @@ function place(header: SafetensorsHeader, { name, rowBytes, begin = 0, end }: Wa
 }
 
 /** Opens a file that was replaced. Its tensors may lie elsewhere now, but must be the same in name, type and shape. */
-async function reopen(source: ModelSource, { file, header }: Shard, signal: AbortSignal | undefined): Promise<Shard> {
-  const shard = await openShard(source, file.name, signal)
+async function reopen(source: ModelSource, { name: shardName, file, header }: Shard, signal: AbortSignal | undefined): Promise<Shard> {
+  const shard = await openShard(source, shardName, signal)
   const kind = (entry: TensorEntry | undefined) => entry && `${entry.dtype} [${entry.shape.join(', ')}]`
   for (const [name, entry] of header.tensors) {
     const now = kind(shard.header.tensors.get(name))

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { type Checkpoint, openCheckpoint, type StreamOptions } from '../../../src/weights/checkpoint.ts'
-import type { ModelSource } from '../../../src/weights/model-source.ts'
+import { type ModelSource, subfolder } from '../../../src/weights/model-source.ts'
 import { openSource } from '../../../src/weights/source.ts'
 import { type FakeFile, type Fault, fakeServer } from './fake-server.ts'
 import { byteTensors, withHeader } from './make-safetensors.ts'
@@ -281,6 +281,17 @@ describe('streaming tensors', () => {
     expect(got.get('a')?.equals(plainly(fresh, checkpoint, 'a'))).toBe(true)
     expect(got.get('b')?.equals(plainly(fresh, checkpoint, 'b'))).toBe(true)
     expect(events.filter(([file, loaded]) => file === SHARD_1 && loaded === 0)).toHaveLength(2)
+  })
+
+  it('reads shards in a folder of the model, and again when one is replaced', async () => {
+    const { files, source } = fromServer(twoShards())
+    for (const [path, file] of Object.entries(files)) files[path.replace('/m/', '/m/part/')] = file
+    const checkpoint = await openCheckpoint(subfolder(source, 'part'))
+    const fresh = { [SHARD_2]: byteTensors({ c: 80 }, 33) }
+    files[`/m/part/${SHARD_2}`] = { bytes: fresh[SHARD_2] as Uint8Array, etag: '"v2"' }
+    const { tensors } = await receive(checkpoint, { b: 10, c: 10 })
+    expect(tensors.get('b')).toEqual(plainly(twoShards(), await openCheckpoint(source), 'b'))
+    expect([...(tensors.get('c') as Buffer)]).toEqual([...(fresh[SHARD_2] as Uint8Array).subarray(-80)])
   })
 
   it('gives up on a new version that holds other tensors', async () => {
